@@ -1,0 +1,1 @@
+"""What this floor hears from the floors below; each receiver is one line: ring a doorbell, or count."""

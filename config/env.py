@@ -1,0 +1,98 @@
+"""Settings come from the environment only; each name also as NAME_FILE, for secrets kept in files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class BadSetting(Exception):
+    """A setting cannot be read; the message names it."""
+
+
+def load_running_services() -> None:
+    """`bin/up` writes the addresses of the services that it started to var/run/services.json: let commands of the
+    same folder find them. What is set in the environment wins."""
+    path = Path(os.environ.get("CARILLON_STATE_DIR", BASE_DIR / "var")) / "run" / "services.json"
+    try:
+        services = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return
+    for name, value in services.items():
+        os.environ.setdefault(name, str(value))
+
+
+def text(name: str, default: str = "") -> str:
+    """The setting NAME, or the content of the file that NAME_FILE points at (without its last newline)."""
+    if name in os.environ:
+        return os.environ[name]
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise BadSetting(f"{name}_FILE: cannot read {path}: {error.strerror}") from error
+    return default
+
+
+def flag(name: str, default: bool = False) -> bool:
+    value = text(name).strip().lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise BadSetting(f"{name}: expected true or false, got {value!r}")
+
+
+def integer(name: str, default: int, *, least: int = 0) -> int:
+    value = text(name).strip()
+    if not value:
+        return default
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise BadSetting(f"{name}: expected a whole number, got {value!r}") from error
+    if number < least:
+        raise BadSetting(f"{name}: must be at least {least}")
+    return number
+
+
+def number(name: str, default: float, *, least: float = 0.0) -> float:
+    value = text(name).strip()
+    if not value:
+        return default
+    try:
+        result = float(value)
+    except ValueError as error:
+        raise BadSetting(f"{name}: expected a number, got {value!r}") from error
+    if not result >= least:
+        raise BadSetting(f"{name}: must be at least {least}")
+    return result
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's DATABASES entry for a postgres:// URL; its query becomes driver options (sslmode=require)."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise BadSetting("DATABASE_URL: expected postgres://user:password@host:port/name")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "OPTIONS": dict(parse_qsl(parts.query)),
+    }

@@ -1,0 +1,211 @@
+"""Every knob comes from the environment (`.env.example` lists them all)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from config import env
+from config.admin_site import UNFOLD  # noqa: F401  (Unfold reads the name from here)
+
+BASE_DIR = env.BASE_DIR
+env.load_running_services()
+
+# -- the house ---------------------------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.text("SECRET_KEY", "insecure-development-key-that-check-deploy-refuses")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+DEFAULT_TIMEZONE = env.text("DEFAULT_TIMEZONE", "UTC")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "contacts",
+    "scoring",
+    "delivery",
+    "workflows",
+    "analytics",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+APPEND_SLASH = False  # with and without a trailing slash alike, never a redirect: the routes say so themselves
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- PostgreSQL, the truth ---------------------------------------------------------------------------------------------
+DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgres://carillon@127.0.0.1:5432/carillon"))}
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True  # a transaction-pooling proxy may stand in between
+_limits = "-c lock_timeout=3s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
+if env.flag("DATABASE_OWNER_SESSION"):  # migrations and rebuilds: long statements are expected, long lock waits are not
+    _limits = "-c lock_timeout=2s"
+DATABASES["default"]["OPTIONS"].setdefault("options", _limits)
+DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+
+# -- Redis, an index; Celery, the doorbells ----------------------------------------------------------------------------
+REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/1")
+REDIS_PREFIX = env.text("REDIS_PREFIX", "carillon:")
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "visibility_timeout": 300,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "global_keyprefix": REDIS_PREFIX,
+    }
+    if urlsplit(CELERY_BROKER_URL).scheme.startswith("redis")
+    else {"confirm_publish": True}
+)
+LANES = ("urgent", "bulk", "delivery_urgent", "delivery_bulk", "webhooks", "housekeeping")
+CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ETA_TASK_LIMIT = 1000
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_DB_REUSE_MAX = 10_000  # else Celery's Django fixup opens a database connection for every task
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "sweep the lanes": {"task": "workflows.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
+    "sweep the outbox": {"task": "delivery.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
+    "sweep the scores": {"task": "scoring.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
+    "fold the counters": {"task": "analytics.fold", "schedule": 5.0, "options": {"queue": "housekeeping"}},
+    "make partitions": {"task": "contacts.make_partitions", "schedule": 3600.0, "options": {"queue": "housekeeping"}},
+}
+QUEUE_PREFETCH = env.integer("QUEUE_PREFETCH", 50, least=1)
+
+# -- time --------------------------------------------------------------------------------------------------------------
+# A demonstration may run faster than life: waits, windows, caps and decay periods are all divided by this.
+TIME_SPEED = env.number("TIME_SPEED", 1.0, least=1.0)
+EVENT_TRIGGER_MAX_AGE = env.text("EVENT_TRIGGER_MAX_AGE", "P30D")
+
+# -- consent -----------------------------------------------------------------------------------------------------------
+DEFAULT_TRACKING_CONSENT = env.text("DEFAULT_TRACKING_CONSENT", "denied")
+MARKETING_CONSENT = env.text("MARKETING_CONSENT", "opt_out")
+RESIDENCY_ALLOWED = env.words("RESIDENCY_ALLOWED")
+
+# -- delivery ----------------------------------------------------------------------------------------------------------
+EMAIL_PROVIDER = env.text("EMAIL_PROVIDER", "sandbox")
+EMAIL_FROM = env.text("EMAIL_FROM", "hello@carillon.example")
+EMAIL_FROM_NAME = env.text("EMAIL_FROM_NAME", "Carillon")
+SENDGRID_API_KEY = env.text("SENDGRID_API_KEY")
+SENDGRID_API_URL = env.text("SENDGRID_API_URL", "https://api.sendgrid.com").rstrip("/")
+SENDGRID_WEBHOOK_PUBLIC_KEY = env.text("SENDGRID_WEBHOOK_PUBLIC_KEY")
+ESP_RATE_LIMIT = env.integer("ESP_RATE_LIMIT", 100, least=1)
+ESP_MAX_ATTEMPTS = env.integer("ESP_MAX_ATTEMPTS", 3, least=1)
+ESP_BACKOFF_MS = env.integer("ESP_BACKOFF_MS", 1000, least=1)
+ESP_TIMEOUT_SECONDS = env.number("ESP_TIMEOUT_SECONDS", 10.0, least=0.1)
+SEND_LEASE_SECONDS = env.number("SEND_LEASE_SECONDS", 2.0, least=0.2)
+IN_DOUBT_DEADLINE = env.text("IN_DOUBT_DEADLINE", "PT24H")
+FREQUENCY_CAP_PER_DAY = env.integer("FREQUENCY_CAP_PER_DAY", 1)
+FREQUENCY_CAP_PER_WEEK = env.integer("FREQUENCY_CAP_PER_WEEK", 3)
+
+# -- API ---------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["contacts.access.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["contacts.access.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["contacts.collect.parsing.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "EXCEPTION_HANDLER": "contacts.problems.problem_details",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Carillon API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 40 * 1024 * 1024  # 1,000 events of 32 kB, and their envelope
+
+# -- the browser's side ------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.text("STATIC_ROOT", str(BASE_DIR / "var" / "static"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": env.text("STATIC_STORAGE", "whitenoise.storage.CompressedManifestStaticFilesStorage")},
+}
+LOGIN_URL = "admin:login"
+SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = SECURE and env.flag("SECURE_SSL_REDIRECT", True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+if env.flag("BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# -- logs: ids, never addresses or payloads ----------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"celery.app.trace": {"level": "WARNING"}, "celery.worker.strategy": {"level": "WARNING"}},
+}

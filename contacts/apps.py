@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class ContactsConfig(AppConfig):
+    name = "contacts"
+    verbose_name = "Contacts"
+
+    def ready(self) -> None:
+        from contacts import receivers  # noqa: F401  (registers what this floor hears)

@@ -1,0 +1,15 @@
+"""The one place where the time is read: from PostgreSQL, once per transaction, at an entrance. Everything else takes
+`now` as an argument."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+
+
+def now() -> datetime:
+    """The start of the running transaction by the database's clock (aware, UTC)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        return cursor.fetchone()[0]

@@ -1,0 +1,36 @@
+"""Whether a provider may be used now; and the sandbox's inbox."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Provider(models.Model):
+    """A row exists once a provider was used. Stopped by a 401 or 403; its messages stay queued until it is resumed."""
+
+    name = models.TextField(primary_key=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    stopped_why = models.TextField(default="", db_default="", blank=True)
+
+    class Meta:
+        db_table = "providers"
+
+
+class SandboxMail(models.Model):
+    """A mail that the sandbox provider took. No unique key on `mid`: a doubled send must be visible here."""
+
+    mid = models.UUIDField(db_index=True)
+    to_address = models.TextField()
+    subject = models.TextField()
+    html = models.TextField()
+    text = models.TextField()
+    headers = models.JSONField(default=dict)
+    received_at = models.DateTimeField(db_default=Now())
+    reacts_at = models.DateTimeField(null=True)  # when the sandbox's people look at it next; null: never again
+    reaction = models.TextField(default="", db_default="")  # what they do next
+
+    class Meta:
+        db_table = "sandbox_mails"
+        indexes = [
+            models.Index(fields=["-id"], name="sandbox_mails_newest_first"),
+            models.Index(fields=["reacts_at"], condition=models.Q(reacts_at__isnull=False), name="sandbox_mails_to_react"),
+        ]

@@ -1,0 +1,39 @@
+"""What ESPs told us: the bodies as they came, and the feedback folded out of them."""
+
+from django.db import models
+
+
+class WebhookDelivery(models.Model):
+    """`webhook_inbox`: a verified body, stored before we answer 2xx and folded afterwards."""
+
+    provider = models.TextField()
+    body = models.BinaryField()
+    received_at = models.DateTimeField()
+    folded_at = models.DateTimeField(null=True)
+    error = models.TextField(default="", db_default="")
+
+    class Meta:
+        db_table = "webhook_inbox"
+        verbose_name_plural = "webhook deliveries"
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(folded_at=None), name="webhook_inbox_to_fold"),
+        ]
+
+
+class Feedback(models.Model):
+    """One thing that happened to a message, in our vocabulary. Append-only; a duplicate delivery has the same
+    `dedup_hash` and is dropped. A message's delivery status is the maximum over its rows, in any order."""
+
+    message_id = models.BigIntegerField(null=True)  # null: the ESP named no message of ours
+    kind = models.TextField()  # see delivery.vocabulary
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    is_machine = models.BooleanField(default=False, db_default=False)
+    detail = models.JSONField(default=dict, db_default={})
+    provider = models.TextField()
+    dedup_hash = models.BinaryField()
+
+    class Meta:
+        db_table = "message_feedback"
+        constraints = [models.UniqueConstraint(fields=["dedup_hash"], name="one_row_per_feedback")]
+        indexes = [models.Index(fields=["message_id", "kind"], name="feedback_of_a_message")]
