@@ -1,0 +1,1 @@
+"""Workflow definitions: their schema, and what is wrong with them."""

@@ -1,0 +1,98 @@
+"""When a wait ends, as a table of the days on which it goes wrong elsewhere."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contacts.durations import parse_duration
+from workflows import waits
+
+NEW_YORK, BERLIN, CAIRO = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin"), ZoneInfo("Africa/Cairo")
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "arrived", "at", "weekday", "expected"),
+    [
+        (NEW_YORK, "2026-03-07T20:00", "09:00", None, "2026-03-08T13:00"),  # the day of the change: nine is EDT
+        (NEW_YORK, "2026-03-08T06:00", "02:30", None, "2026-03-08T07:00"),  # 02:30 is skipped: 03:00 EDT at once after
+        (NEW_YORK, "2026-11-01T04:00", "01:30", None, "2026-11-01T05:30"),  # 01:30 comes twice: the first
+        (NEW_YORK, "2026-11-01T05:30", "01:30", None, "2026-11-02T06:30"),  # strictly after the first
+        (BERLIN, "2026-03-04T08:00", "09:00", None, "2026-03-05T08:00"),  # nine sharp: tomorrow
+        (BERLIN, "2026-03-04T07:59", "09:00", None, "2026-03-04T08:00"),
+        (BERLIN, "2026-03-04T12:00", "09:00", 0, "2026-03-09T08:00"),  # Wednesday to Monday
+        (BERLIN, "2026-03-02T08:00", "09:00", 0, "2026-03-09T08:00"),  # Monday nine sharp: next Monday
+        (CAIRO, "2026-04-23T12:00", "00:00", None, "2026-04-23T22:00"),  # midnight of the 24th is skipped: 01:00
+        (ZoneInfo("Pacific/Apia"), "2011-12-29T12:00", "09:00", None, "2011-12-29T19:00"),
+        (ZoneInfo("Pacific/Apia"), "2011-12-29T20:00", "09:00", None, "2011-12-30T19:00"),  # a day that never was
+        (ZoneInfo("America/Vancouver"), "2026-11-19T12:00", "09:00", None, "2026-11-19T16:00"),  # permanent since 2026
+    ],
+)
+def test_the_next_local_time(zone, arrived, at, weekday, expected):
+    wake = waits.next_local_time(
+        arrived=utc(arrived), at=time.fromisoformat(at), weekday=weekday, tz=zone, speed=1
+    )
+    assert wake.at == utc(expected)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "duration", "expected"),
+    [
+        ("2026-03-07T14:00", "P1D", "2026-03-08T13:00"),  # nine o'clock stays nine o'clock, though 23 hours passed
+        ("2026-03-07T14:00", "PT24H", "2026-03-08T14:00"),  # 24 hours are 24 hours
+        ("2026-03-07T07:30", "P1D", "2026-03-08T07:00"),  # 02:30 into the gap: the first valid instant
+        ("2026-10-31T13:00", "P1DT1H", "2026-11-01T15:00"),
+        ("2026-03-07T14:00", "PT0S", "2026-03-07T14:00"),
+        ("2026-03-01T14:00", "P2W", "2026-03-15T13:00"),
+    ],
+)
+def test_calendar_days_and_elapsed_hours_are_not_the_same(arrived, duration, expected):
+    wake = waits.after_duration(arrived=utc(arrived), duration=parse_duration(duration), tz=NEW_YORK, speed=1)
+    assert wake.at == utc(expected)
+
+
+def test_a_faster_installation_shortens_the_wait_and_nothing_else():
+    arrived = utc("2026-03-04T12:00")
+    wake = waits.after_duration(arrived=arrived, duration=parse_duration("P2D"), tz=BERLIN, speed=86_400)
+    assert wake.at == arrived + timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Olympus", "US/Pacific-New", "../etc/passwd", "europe/berlin\x00"])
+def test_a_zone_that_does_not_exist_falls_back_and_never_raises(name):
+    assert waits.choose_zone(name, "", "Europe/Berlin").key == "Europe/Berlin"
+    assert waits.choose_zone(name).key == "UTC"
+
+
+def test_the_pinned_time_zone_data_is_in_use():
+    """British Columbia stays on daylight time from November 2026: an older copy would be an hour off."""
+    assert datetime(2026, 12, 1, tzinfo=ZoneInfo("America/Vancouver")).utcoffset() == timedelta(hours=-7)
+
+
+ZONES = st.sampled_from(sorted(available_timezones()))
+INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2032, 12, 31)).map(lambda at: at.replace(tzinfo=UTC))
+
+
+@given(zone=ZONES, arrived=INSTANTS, at=st.times().map(lambda t: t.replace(second=0, microsecond=0)))
+def test_a_local_wait_ends_at_its_local_time_or_just_after_a_gap(zone, arrived, at):
+    tz = ZoneInfo(zone)
+    wake = waits.next_local_time(arrived=arrived, at=at, weekday=None, tz=tz, speed=1).at
+    local = wake.astimezone(tz)
+    assert arrived < wake <= arrived + timedelta(days=2, hours=4)
+    if local.time().replace(tzinfo=None) != at:
+        just_before = (wake - timedelta(seconds=1)).astimezone(tz)
+        assert local.utcoffset() > just_before.utcoffset(), "moved, though there is no gap"
+        assert just_before.replace(tzinfo=None) < datetime.combine(local.date(), at) <= local.replace(tzinfo=None)
+
+
+@given(zone=ZONES, day=st.dates(date(2024, 1, 1), date(2032, 12, 31)), at=st.times())
+def test_no_local_time_is_later_than_its_first_occurrence(zone, day, at):
+    tz = ZoneInfo(zone)
+    instant = waits.instant_of(day, at, tz)
+    earlier = instant - timedelta(hours=1)
+    assert earlier.astimezone(tz).replace(tzinfo=None) < datetime.combine(day, at)

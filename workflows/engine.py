@@ -1,0 +1,306 @@
+"""The engine: a batch of enrolments advances one step together, in one transaction.
+
+One batch costs a constant number of statements, plus one or two for each distinct (version, step), of which it takes
+at most twenty, whatever its size. Claimed rows stay locked until the commit, so there is no lease to expire and
+nothing to undo: a killed worker leaves its batch exactly as it was."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+
+from contacts import chaos, clock
+from workflows import serializable, signals, timers, versions
+from workflows.signals import Moved
+from workflows.steps.base import Advance, Cohort, Effect, Leave, Member, Outcome, WaitUntil
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+GROUPS_PER_BATCH = 20
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """An enrolment as the claim read it."""
+
+    id: int
+    version_id: int
+    contact_id: int
+    step: str
+    seq: int
+    resumed: bool
+    trigger: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Move:
+    """What becomes of one enrolment: the row of the journal and the new place of the cursor."""
+
+    claimed: Claimed
+    outcome: str
+    port: str
+    detail: Mapping[str, Any]
+    state: str
+    step: str
+    wake_at: datetime
+    exit_reason: str = ""
+
+
+@dataclass
+class Batch:
+    """What a batch gathers before it writes."""
+
+    lane: str
+    now: datetime
+    moves: list[Move] = field(default_factory=list)
+    effects: dict[type[Effect], list[Effect]] = field(default_factory=dict)
+    counts: Counter[tuple[int, int, str, str]] = field(default_factory=Counter)
+
+
+def advance_batch(*, lane: str, limit: int = BATCH) -> bool:
+    """Advance the due enrolments of a lane by one step, at most `limit` of them. Returns whether there were any."""
+    try:
+        with transaction.atomic():
+            now = clock.now()
+            claimed = _claim(lane, now, limit)
+            if claimed:
+                _advance(lane, claimed, now)
+            return bool(claimed)
+    except Exception as error:
+        if isinstance(error, DatabaseError) and _passes_by_itself(error):
+            raise  # the connection, a lock or a timeout: no enrolment's fault
+        log.exception("a batch of lane %s failed; taking its enrolments one by one", lane)
+    return _advance_one_by_one(lane, limit)
+
+
+def _passes_by_itself(error: DatabaseError) -> bool:
+    return serializable.sqlstate(error)[:2] not in {"22", "23", "42"}  # data, integrity, syntax
+
+
+def _advance_one_by_one(lane: str, limit: int) -> bool:
+    """After a failed batch: each enrolment in a transaction of its own, so that only the guilty ones fail."""
+    done = False
+    for _ in range(limit):
+        guilty: list[Claimed] = []
+        try:
+            with transaction.atomic():
+                now = clock.now()
+                guilty = _claim(lane, now, 1)
+                if not guilty:
+                    return done
+                _advance(lane, guilty, now)
+        except Exception as error:
+            if not guilty or (isinstance(error, DatabaseError) and _passes_by_itself(error)):
+                raise
+            log.exception("enrolment %s failed at step %s", guilty[0].id, guilty[0].step)
+            _fail(guilty[0], error)
+        done = True
+    return done
+
+
+def _claim(lane: str, now: datetime, limit: int) -> list[Claimed]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, version_id, contact_id, step, seq, state = 'waiting', trigger::text
+              FROM workflow_enrolments e
+             WHERE lane = %s AND state IN ('active', 'waiting') AND wake_at <= %s
+               AND NOT EXISTS (SELECT FROM workflows w WHERE w.id = e.workflow_id AND w.status = 'paused')
+             ORDER BY wake_at LIMIT %s
+               FOR UPDATE OF e SKIP LOCKED
+            """,
+            [lane, now, limit],
+        )
+        rows = cursor.fetchall()
+    chaos.point("engine.claimed")
+    claimed: list[Claimed] = []
+    groups: set[tuple[int, str]] = set()
+    for enrolment_id, version_id, contact_id, step, seq, waiting, trigger in rows:
+        group = (version_id, step)
+        if group not in groups and len(groups) == GROUPS_PER_BATCH:
+            continue  # stays due, and comes with the next batch
+        groups.add(group)
+        claimed.append(Claimed(enrolment_id, version_id, contact_id, step, seq, waiting, json.loads(trigger)))
+    return claimed
+
+
+def _advance(lane: str, claimed: list[Claimed], now: datetime) -> None:
+    batch = Batch(lane, now)
+    timezones = _once(partial(_timezones, [row.contact_id for row in claimed]))
+    groups: dict[tuple[int, str], list[Claimed]] = {}
+    for row in claimed:
+        groups.setdefault((row.version_id, row.step), []).append(row)
+    compiled = versions.load(version_id for version_id, _ in groups)
+    for (version_id, step), rows in sorted(groups.items()):
+        _run_group(batch, compiled[version_id], step, rows, timezones)
+    _write(batch)
+
+
+def _run_group(
+    batch: Batch,
+    version: versions.CompiledVersion,
+    key: str,
+    rows: list[Claimed],
+    timezones: Callable[[], Mapping[int, str]],
+) -> None:
+    step = version.steps[key]
+    cohort = Cohort(
+        workflow_id=version.workflow_id,
+        workflow_slug=version.slug,
+        version_id=version.id,
+        settings=version.definition.settings,
+        lane=batch.lane,
+        step=key,
+        members=tuple(Member(row.id, row.contact_id, row.seq + 1, row.resumed, row.trigger) for row in rows),
+        timezones=timezones,
+    )
+    outcomes = step.kind.run(cohort, step.prepared, batch.now)
+    for row, outcome in zip(rows, outcomes, strict=True):
+        _note(batch, version, step, row, outcome)
+
+
+def _note(
+    batch: Batch, version: versions.CompiledVersion, step: versions.CompiledStep, row: Claimed, outcome: Outcome
+) -> None:
+    """Turn what the step said into the move of the cursor, the counts and the effects."""
+
+    def count(at: str, metric: str) -> None:
+        batch.counts[(version.workflow_id, version.id, at, metric)] += 1
+
+    if not row.resumed:
+        count(row.step, "entered")
+    if isinstance(outcome, WaitUntil):
+        batch.moves.append(Move(row, "waiting", "", outcome.detail, "waiting", row.step, outcome.at))
+        return
+    if isinstance(outcome, Leave):
+        state = "completed" if outcome.reason == "completed" else "exited"
+        count("", "completed" if state == "completed" else f"exited:{outcome.reason}")
+        move = Move(row, "left", "", outcome.detail, state, row.step, batch.now, outcome.reason)
+        batch.moves.append(move)
+        return
+    assert isinstance(outcome, Advance)
+    count(row.step, f"left:{outcome.port}")
+    for effect in outcome.effects:
+        batch.effects.setdefault(type(effect), []).append(effect)
+    target = step.next.get(outcome.port)
+    if target is None:
+        count("", "completed")
+        done = Move(row, "advanced", outcome.port, outcome.detail, "completed", row.step, batch.now, "completed")
+        batch.moves.append(done)
+    else:
+        batch.moves.append(Move(row, "advanced", outcome.port, outcome.detail, "active", target, batch.now))
+
+
+def _write(batch: Batch) -> None:
+    moves = sorted(batch.moves, key=lambda move: move.claimed.id)
+    step_types = {
+        (version.id, key): step.kind.key
+        for version in versions.load(move.claimed.version_id for move in moves).values()
+        for key, step in version.steps.items()
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE workflow_enrolments e
+               SET state = d.state, step = d.step, seq = d.seq + 1, wake_at = d.wake_at, exit_reason = d.exit_reason,
+                   waiting_since = CASE WHEN d.state = 'waiting' THEN %s END,
+                   finished_at = CASE WHEN d.state IN ('completed', 'exited', 'failed') THEN %s END
+              FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+                   AS d(id, seq, state, step, wake_at, exit_reason)
+             WHERE e.id = d.id AND e.seq = d.seq
+            """,
+            [
+                batch.now,
+                batch.now,
+                [move.claimed.id for move in moves],
+                [move.claimed.seq for move in moves],
+                [move.state for move in moves],
+                [move.step for move in moves],
+                [move.wake_at for move in moves],
+                [move.exit_reason for move in moves],
+            ],
+        )
+        if cursor.rowcount != len(moves):
+            raise RuntimeError(f"{len(moves) - cursor.rowcount} enrolments moved under our lock")
+        cursor.execute(
+            """
+            INSERT INTO workflow_journal
+                   (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
+            SELECT d.*, %s
+              FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+                          %s::text[], %s::jsonb[]) AS d
+            """,
+            [
+                batch.now,
+                [move.claimed.id for move in moves],
+                [move.claimed.seq + 1 for move in moves],
+                [move.claimed.contact_id for move in moves],
+                [move.claimed.version_id for move in moves],
+                [move.claimed.step for move in moves],
+                [step_types[(move.claimed.version_id, move.claimed.step)] for move in moves],
+                [move.outcome for move in moves],
+                [move.port for move in moves],
+                [json.dumps(dict(move.detail)) for move in moves],
+            ],
+        )
+    for kind in sorted(batch.effects, key=lambda kind: kind.__name__):
+        kind.apply(batch.effects[kind], batch.now)
+    deltas = tuple(Moved(*where, amount) for where, amount in sorted(batch.counts.items()))
+    signals.enrolments_moved.send(sender=None, deltas=deltas, now=batch.now)
+    waiting = [(move.claimed.id, move.wake_at) for move in moves if move.state == "waiting"]
+    if waiting:
+        transaction.on_commit(partial(timers.remember, waiting, lane=batch.lane))
+    chaos.point("engine.applied")
+
+
+def _fail(row: Claimed, error: Exception) -> None:
+    """A step raised for this enrolment alone: it ends as failed, and the journal says what was raised (its kind only:
+    a message may quote personal data)."""
+    with transaction.atomic():
+        now = clock.now()
+        version = versions.load([row.version_id])[row.version_id]
+        step_type = version.steps[row.step].kind.key if row.step in version.steps else ""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH failed AS (
+                    UPDATE workflow_enrolments SET state = 'failed', exit_reason = 'failed', finished_at = %s,
+                           seq = seq + 1, waiting_since = NULL
+                     WHERE id = %s AND seq = %s AND state IN ('active', 'waiting')
+                    RETURNING id, seq, contact_id, version_id, step)
+                INSERT INTO workflow_journal
+                       (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
+                SELECT id, seq, contact_id, version_id, step, %s, 'failed', '', %s, %s FROM failed
+                """,
+                [now, row.id, row.seq, step_type, json.dumps({"error": type(error).__name__}), now],
+            )
+            if cursor.rowcount:
+                moved = Moved(version.workflow_id, version.id, "", "failed", 1)
+                signals.enrolments_moved.send(sender=None, deltas=(moved,), now=now)
+
+
+def _timezones(contact_ids: list[int]) -> Mapping[int, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, timezone FROM contacts WHERE id = ANY(%s)", [contact_ids])
+        return dict(cursor.fetchall())
+
+
+def _once(read: Callable[[], Mapping[int, str]]) -> Callable[[], Mapping[int, str]]:
+    """Read when first asked, then remember: constant statements, and none for a batch that never asks."""
+    answers: list[Mapping[int, str]] = []
+
+    def ask() -> Mapping[int, str]:
+        if not answers:
+            answers.append(read())
+        return answers[0]
+
+    return ask

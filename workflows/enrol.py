@@ -1,0 +1,168 @@
+"""Putting contacts into workflows: re-entry decided, enrolments inserted, refusals written. Every way in calls this.
+
+The check and the insert happen in the caller's SERIALIZABLE transaction; the named unique constraints are the promise
+behind it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from contacts import doorbell, durations
+from workflows import signals
+from workflows.signals import Moved
+from workflows.versions import CompiledVersion
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A contact whom an event would bring into a version. `trigger` is kept with the enrolment for `trigger.*`."""
+
+    version: CompiledVersion
+    contact_id: int
+    event_id: int | None
+    entry_key: str
+    lane: str
+    trigger: Mapping[str, Any]
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        return (self.contact_id, self.version.workflow_id, self.entry_key)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a matching event enrolled nobody."""
+
+    workflow_id: int
+    contact_id: int
+    event_id: int | None
+    reason: str  # audience · re_entry
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a contact did in a workflow so far, under one entry key."""
+
+    unfinished: bool
+    finished_at: datetime | None
+
+
+def enrol(candidates: Sequence[Candidate], *, now: datetime) -> list[Refusal]:
+    """Enrol whom the re-entry policy lets in, in the given order. Returns the refused; the caller writes them down.
+
+    Call inside a SERIALIZABLE transaction. Two statements, whatever the number."""
+    if not candidates:
+        return []
+    past = _past(candidates)
+    admitted: dict[tuple[int, int, str], Candidate] = {}
+    refused: list[Refusal] = []
+    for candidate in candidates:
+        if candidate.place not in admitted and _may_enter(candidate, past.get(candidate.place), now):
+            admitted[candidate.place] = candidate
+        else:
+            refused.append(_refusal(candidate))
+    entered = _insert(list(admitted.values()), now)
+    refused += [_refusal(candidate) for place, candidate in admitted.items() if place not in entered]
+    counts = Counter((admitted[place].version.workflow_id, admitted[place].version.id) for place in entered)
+    deltas = tuple(Moved(workflow, version, "", "entered", n) for (workflow, version), n in sorted(counts.items()))
+    if deltas:
+        signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
+    for lane in sorted({admitted[place].lane for place in entered}):
+        transaction.on_commit(partial(doorbell.ring, "workflows.advance", lane))
+    return refused
+
+
+def _refusal(candidate: Candidate) -> Refusal:
+    return Refusal(candidate.version.workflow_id, candidate.contact_id, candidate.event_id, "re_entry")
+
+
+def _past(candidates: Sequence[Candidate]) -> dict[tuple[int, int, str], Past]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT e.contact_id, e.workflow_id, e.entry_key, bool_or(e.finished_at IS NULL), max(e.finished_at)
+              FROM (SELECT DISTINCT * FROM unnest(%s::bigint[], %s::bigint[])) AS w(contact_id, workflow_id)
+              JOIN workflow_enrolments e ON e.contact_id = w.contact_id AND e.workflow_id = w.workflow_id
+             GROUP BY 1, 2, 3
+            """,
+            [
+                [candidate.contact_id for candidate in candidates],
+                [candidate.version.workflow_id for candidate in candidates],
+            ],
+        )
+        return {tuple(row[:3]): Past(row[3], row[4]) for row in cursor.fetchall()}
+
+
+def _may_enter(candidate: Candidate, past: Past | None, now: datetime) -> bool:
+    rule = candidate.version.definition.entry.re_entry
+    if past is None:
+        return True
+    if past.unfinished or rule.policy == "never":
+        return False
+    if rule.policy == "after_cooldown" and past.finished_at is not None:
+        return past.finished_at + durations.window(rule.cooldown or "P0D", speed=settings.TIME_SPEED) <= now
+    return True
+
+
+def _insert(candidates: list[Candidate], now: datetime) -> set[tuple[int, int, str]]:
+    candidates.sort(key=lambda candidate: candidate.place)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO workflow_enrolments (workflow_id, version_id, contact_id, entry_key, once, lane, state, step,
+                                             seq, wake_at, entered_at, entry_event_id, trigger, exit_reason)
+            SELECT d.workflow_id, d.version_id, d.contact_id, d.entry_key, d.once, d.lane, 'active', d.step,
+                   0, %s, %s, d.event_id, d.trigger, ''
+              FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::boolean[], %s::text[], %s::text[],
+                          %s::bigint[], %s::jsonb[])
+                   AS d(workflow_id, version_id, contact_id, entry_key, once, lane, step, event_id, trigger)
+            ON CONFLICT DO NOTHING
+            RETURNING contact_id, workflow_id, entry_key
+            """,
+            [
+                now,
+                now,
+                [candidate.version.workflow_id for candidate in candidates],
+                [candidate.version.id for candidate in candidates],
+                [candidate.contact_id for candidate in candidates],
+                [candidate.entry_key for candidate in candidates],
+                [candidate.version.definition.entry.re_entry.policy == "never" for candidate in candidates],
+                [candidate.lane for candidate in candidates],
+                [candidate.version.definition.start for candidate in candidates],
+                [candidate.event_id for candidate in candidates],
+                [json.dumps(dict(candidate.trigger)) for candidate in candidates],
+            ],
+        )
+        return {(row[0], row[1], row[2]) for row in cursor.fetchall()}
+
+
+def write_refusals(refusals: Sequence[Refusal], *, now: datetime) -> None:
+    """One statement; and the counters hear of it."""
+    if not refusals:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO entry_refusals (workflow_id, contact_id, event_id, reason, refused_at)
+            SELECT d.*, %s FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[]) AS d
+            """,
+            [
+                now,
+                [refusal.workflow_id for refusal in refusals],
+                [refusal.contact_id for refusal in refusals],
+                [refusal.event_id for refusal in refusals],
+                [refusal.reason for refusal in refusals],
+            ],
+        )
+    counts = Counter((refusal.workflow_id, refusal.reason) for refusal in refusals)
+    deltas = tuple(Moved(workflow, 0, "", f"refused:{reason}", n) for (workflow, reason), n in sorted(counts.items()))
+    signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)

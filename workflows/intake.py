@@ -1,0 +1,197 @@
+"""Intake: events that were recorded are matched with the triggers of live workflows, in SERIALIZABLE batches.
+
+A worker takes whole shards (a contact's events are all in one), so a contact's events keep their order and two
+workers do not meet over one contact. Deleting the pending rows, claiming the keys and inserting the enrolments is one
+transaction: killed anywhere, nothing has happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import connection
+
+from contacts import chaos, clock
+from contacts.conditions import Aliases, compile_condition
+from workflows import serializable, versions
+from workflows.enrol import Candidate, Refusal, enrol, write_refusals
+from workflows.versions import CompiledVersion
+
+BATCH = 500
+SHARDS_AT_ONCE = 8
+LOCK_CLASS = {"urgent": 7301, "bulk": 7302}  # first key of the advisory locks; the shard is the second
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as intake needs it. `properties` are plain JSON."""
+
+    id: int
+    recorded_at: datetime
+    contact_id: int
+    type: str
+    occurred_at: datetime
+    key_hash: bytes
+    properties: Mapping[str, Any]
+
+
+def match_batch(*, lane: str, limit: int = BATCH) -> bool:
+    """Match at most `limit` pending events of a lane. Returns whether there were any that this worker could take."""
+    shards = _shards_with_work(lane)
+    if not shards:
+        return False
+    return serializable.run(partial(_match, lane, shards, limit))
+
+
+def _shards_with_work(lane: str) -> list[int]:
+    """Read outside the transaction: its snapshot must be younger than its locks."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s FROM generate_series(0, 15) AS s"
+            " WHERE EXISTS (SELECT FROM pending_events p WHERE p.lane = %s AND p.shard = s) ORDER BY random()",
+            [lane],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _match(lane: str, shards: list[int], limit: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s FROM (SELECT s FROM unnest(%s::int[]) AS s LIMIT %s) AS mine"
+            " WHERE pg_try_advisory_xact_lock(%s, s)",
+            [shards, SHARDS_AT_ONCE, LOCK_CLASS[lane]],
+        )
+        mine = [row[0] for row in cursor.fetchall()]
+    if not mine:
+        return False
+    now = clock.now()
+    events = _take(lane, mine, limit)
+    chaos.point("intake.taken")
+    if not events:
+        return False
+    triggers = _triggers({event.type for event in events})
+    candidates = [event for event in events if event.type in triggers]
+    if candidates:
+        claimed = _claim(candidates, now)
+        _enrol(lane, [event for event in candidates if event.id in claimed], triggers, now)
+    chaos.point("intake.matched")
+    return True
+
+
+def _take(lane: str, shards: list[int], limit: int) -> list[Event]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH taken AS (
+                DELETE FROM pending_events WHERE event_id IN (
+                       SELECT event_id FROM pending_events WHERE lane = %s AND shard = ANY(%s)
+                        ORDER BY event_id LIMIT %s)
+                RETURNING event_id, recorded_at)
+            SELECT e.id, e.recorded_at, e.contact_id, e.type, e.occurred_at, e.key_hash, e.properties
+              FROM taken JOIN contact_events e ON e.id = taken.event_id AND e.recorded_at = taken.recorded_at
+             ORDER BY e.id
+            """,
+            [lane, shards, limit],
+        )
+        return [Event(*row[:5], bytes(row[5]), _plain(row[6])) for row in cursor.fetchall()]
+
+
+def _plain(value: Any) -> Mapping[str, Any]:
+    """Django hands raw jsonb over as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _triggers(types: set[str]) -> dict[str, list[int]]:
+    """Event type -> the live versions that it may start."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.event_type, t.version_id FROM workflow_triggers t JOIN workflows w ON w.id = t.workflow_id"
+            " WHERE w.status = 'live' AND t.event_type = ANY(%s) ORDER BY t.workflow_id",
+            [sorted(types)],
+        )
+        found: dict[str, list[int]] = {}
+        for event_type, version_id in cursor.fetchall():
+            found.setdefault(event_type, []).append(version_id)
+        return found
+
+
+def _claim(events: list[Event], now: datetime) -> set[int]:
+    """The events whose key starts nothing else yet: a key that was used before is a duplicate."""
+    ordered = sorted(events, key=lambda event: event.key_hash)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO processed_triggers (key_hash, event_id, processed_at)"
+            " SELECT d.*, %s FROM unnest(%s::bytea[], %s::bigint[]) AS d ON CONFLICT DO NOTHING RETURNING event_id",
+            [now, [event.key_hash for event in ordered], [event.id for event in ordered]],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _enrol(lane: str, events: list[Event], triggers: dict[str, list[int]], now: datetime) -> None:
+    compiled = versions.load(version_id for found in triggers.values() for version_id in found)
+    entering: list[Candidate] = []
+    refused: list[Refusal] = []
+    for version in sorted(compiled.values(), key=lambda version: version.workflow_id):
+        mine = [event for event in events if version.id in triggers.get(event.type, ())]
+        matches, belongs = _judge(version, mine, now)
+        for event in mine:
+            if event.id not in matches:
+                continue
+            if event.id not in belongs:
+                refused.append(Refusal(version.workflow_id, event.contact_id, event.id, "audience"))
+                continue
+            entering.append(_candidate(version, event, lane))
+    refused += enrol(entering, now=now)
+    write_refusals(refused, now=now)
+
+
+def _judge(version: CompiledVersion, events: list[Event], now: datetime) -> tuple[set[int], set[int]]:
+    """Which events the trigger's filter matches, and whose contacts belong to the audience. One statement, or none."""
+    ids = {event.id for event in events}
+    if not events or (version.where is None and version.audience is None):
+        return ids, ids
+    aliases = Aliases(contact="c", event="e")
+    texts, params = [], []
+    for condition in (version.where, version.audience):
+        sql = compile_condition(condition, now=now, aliases=aliases) if condition is not None else None
+        texts.append(sql.text if sql else "true")
+        params += list(sql.params) if sql else []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT e.id, {texts[0]}, {texts[1]}"
+            "  FROM unnest(%s::bigint[], %s::timestamptz[]) AS b(id, recorded_at)"
+            "  JOIN contact_events e ON e.id = b.id AND e.recorded_at = b.recorded_at"
+            "  JOIN contacts c ON c.id = e.contact_id",
+            [*params, [event.id for event in events], [event.recorded_at for event in events]],
+        )
+        rows = cursor.fetchall()
+    return {row[0] for row in rows if row[1]}, {row[0] for row in rows if row[2]}
+
+
+def _candidate(version: CompiledVersion, event: Event, lane: str) -> Candidate:
+    key = version.definition.entry.re_entry.key
+    return Candidate(
+        version=version,
+        contact_id=event.contact_id,
+        event_id=event.id,
+        entry_key=_entry_key(event, key.removeprefix("event.")) if key else "",
+        lane="bulk" if lane == "bulk" else version.definition.settings.lane,
+        trigger={
+            "type": event.type,
+            "event_id": event.id,
+            "occurred_at": event.occurred_at.isoformat(),
+            "properties": dict(event.properties),
+        },
+    )
+
+
+def _entry_key(event: Event, path: str) -> str:
+    """The value at a dotted path of the event's properties, as text; empty where there is none."""
+    value: Any = event.properties
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return "" if value is None else str(value)[:500]

@@ -1,0 +1,37 @@
+"""The timer dispatcher, a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, close_old_connections, connection
+
+from workflows.dispatcher import Dispatcher
+
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Ring the engine's doorbell whenever a wait ends. Any number of these may run."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._running = True
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._stop)
+        dispatcher = Dispatcher()
+        while self._running:
+            try:
+                time.sleep(dispatcher.run_once())
+            except DatabaseError as error:
+                log.warning("PostgreSQL is away (%s); trying again", type(error).__name__)
+                connection.close()
+                time.sleep(0.5)
+            else:
+                close_old_connections()
+
+    def _stop(self, *_: Any) -> None:
+        self._running = False

@@ -1,0 +1,28 @@
+"""Leave the workflow here, with a reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from workflows.definition.schema import Strict
+from workflows.steps.base import Cohort, Leave, Outcome, StepType
+
+
+class ExitConfig(Strict):
+    reason: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,60}$")] = "completed"
+
+
+class Exit(StepType):
+    key = "exit"
+    label = "Exit"
+    Config = ExitConfig
+
+    def ports(self, config: ExitConfig) -> tuple[str, ...]:
+        return ()
+
+    def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
+        config: ExitConfig = prepared
+        return [Leave(reason=config.reason) for _ in cohort.members]

@@ -1,0 +1,20 @@
+"""The kinds of steps there are."""
+
+from __future__ import annotations
+
+from workflows.steps.add_tag import AddTag
+from workflows.steps.base import StepType
+from workflows.steps.branch import Branch
+from workflows.steps.exit import Exit
+from workflows.steps.send_email import SendEmail
+from workflows.steps.wait import Wait
+
+_TYPES: dict[str, StepType] = {kind.key: kind() for kind in (SendEmail, Wait, Branch, AddTag, Exit)}
+
+
+def find(key: str) -> StepType | None:
+    return _TYPES.get(key)
+
+
+def keys() -> tuple[str, ...]:
+    return tuple(_TYPES)

@@ -1,0 +1,29 @@
+"""The sweeper: looks into PostgreSQL for work that nobody was rung for. A lost doorbell is late, never lost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+
+from contacts import doorbell
+
+
+def ring_where_work_waits(*, now: datetime) -> list[tuple[str, str]]:
+    """Ring for every lane with unmatched events, due enrolments or enrolments to admit. Returns the bells rung."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT 'workflows.intake', lane FROM (VALUES ('urgent'), ('bulk')) AS l(lane)
+             WHERE EXISTS (SELECT FROM pending_events p WHERE p.lane = l.lane)
+            UNION ALL
+            SELECT 'workflows.advance', lane FROM (VALUES ('urgent'), ('bulk')) AS l(lane)
+             WHERE EXISTS (SELECT FROM workflow_enrolments e
+                            WHERE e.lane = l.lane AND e.state IN ('active', 'waiting') AND e.wake_at <= %s)
+            """,
+            [now],
+        )
+        bells = [(task, lane) for task, lane in cursor.fetchall()]
+    for task, lane in bells:
+        doorbell.ring(task, lane)
+    return bells

@@ -1,0 +1,67 @@
+"""Published versions, compiled once per process: a version never changes, so what was compiled stays true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from contacts.conditions import Condition, parse
+from workflows.definition.schema import Definition
+from workflows.definition.validation import EVENT_SCOPE
+from workflows.models import WorkflowVersion
+from workflows.steps import registry
+from workflows.steps.base import StepType
+
+
+@dataclass(frozen=True)
+class CompiledStep:
+    kind: StepType
+    prepared: Any
+    next: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class CompiledVersion:
+    """A version, ready to run. `where` and `audience` are None where the definition has no such condition."""
+
+    id: int
+    workflow_id: int
+    slug: str
+    definition: Definition
+    where: Condition | None
+    audience: Condition | None
+    steps: Mapping[str, CompiledStep]
+
+
+def load(version_ids: Iterable[int]) -> dict[int, CompiledVersion]:
+    """The compiled versions; those not met before in this process are read with one statement each, once."""
+    return {version_id: _load(version_id) for version_id in set(version_ids)}
+
+
+@lru_cache(maxsize=2000)
+def _load(version_id: int) -> CompiledVersion:
+    return compile_version(WorkflowVersion.objects.get(pk=version_id))
+
+
+def compile_version(version: WorkflowVersion) -> CompiledVersion:
+    """From a stored, valid definition. Raises where it is not valid: publishing never stores such a one."""
+    definition = Definition.model_validate(version.definition)
+    entry = definition.entry
+    steps: dict[str, CompiledStep] = {}
+    for key, step in definition.steps.items():
+        kind = registry.find(step.type)
+        if kind is None:
+            raise LookupError(f"version {version.pk}, step {key}: no step type {step.type!r} in this installation")
+        prepared = kind.prepare(kind.Config.model_validate(step.config))
+        steps[key] = CompiledStep(kind=kind, prepared=prepared, next=dict(step.next))
+    return CompiledVersion(
+        id=version.pk,
+        workflow_id=version.workflow_id,
+        slug=definition.slug,
+        definition=definition,
+        where=parse(entry.trigger.where, scope=EVENT_SCOPE) if entry.trigger.where is not None else None,
+        audience=parse(entry.audience) if entry.audience is not None else None,
+        steps=steps,
+    )
