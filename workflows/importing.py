@@ -47,7 +47,9 @@ def import_document(document: Any, *, by: str, publish: bool, now: datetime) -> 
 
 
 def _templates(rows: Any) -> list[dict[str, str]]:
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get("slug"), str) for row in rows):
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and isinstance(row.get("slug"), str) for row in rows
+    ):
         raise BadDocument("templates: expected a list of mappings with a slug each")
     return [
         {

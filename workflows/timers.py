@@ -42,9 +42,7 @@ def remember(waiting: Sequence[tuple[int, datetime]], *, lane: str) -> None:
 
 def pop_due(*, lane: str, now: datetime) -> Due:
     """Take what is due from the index. Raises redis.RedisError."""
-    taken, next_score = cast(
-        "tuple[int, str]", _pop_script()(keys=[_key(lane)], args=[now.timestamp(), POP_LIMIT])
-    )
+    taken, next_score = cast("tuple[int, str]", _pop_script()(keys=[_key(lane)], args=[now.timestamp(), POP_LIMIT]))
     return Due(taken=int(taken), next_at=float(next_score) if next_score else None)
 
 

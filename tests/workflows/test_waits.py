@@ -35,9 +35,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_the_next_local_time(zone, arrived, at, weekday, expected):
-    wake = waits.next_local_time(
-        arrived=utc(arrived), at=time.fromisoformat(at), weekday=weekday, tz=zone, speed=1
-    )
+    wake = waits.next_local_time(arrived=utc(arrived), at=time.fromisoformat(at), weekday=weekday, tz=zone, speed=1)
     assert wake.at == utc(expected)
 
 

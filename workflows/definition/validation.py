@@ -160,7 +160,9 @@ def template_references(config: BaseModel) -> Iterator[tuple[str, str]]:
 def _port_problems(key: str, step: Step, ports: tuple[str, ...]) -> Iterator[Problem]:
     for port in ports:
         if port not in step.next:
-            yield Problem(key, f"next.{port}", "port_mismatch", f"say where {port!r} leads: a step, or null for the end")
+            yield Problem(
+                key, f"next.{port}", "port_mismatch", f"say where {port!r} leads: a step, or null for the end"
+            )
     for port in step.next:
         if port not in ports:
             expected = ", ".join(ports) or "none"

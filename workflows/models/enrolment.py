@@ -51,21 +51,19 @@ class Enrolment(models.Model):
                 condition=Q(once=True),
                 name="one_enrolment_ever_per_contact_workflow_and_key",
             ),
-            models.CheckConstraint(
-                condition=Q(state__in=[*UNFINISHED, *FINISHED]), name="enrolment_state_is_known"
-            ),
+            models.CheckConstraint(condition=Q(state__in=[*UNFINISHED, *FINISHED]), name="enrolment_state_is_known"),
             models.CheckConstraint(
                 condition=(Q(state__in=UNFINISHED) & Q(finished_at=None))
                 | (Q(state__in=FINISHED) & Q(finished_at__isnull=False)),
                 name="finished_enrolments_say_when",
             ),
-            models.CheckConstraint(
-                condition=~Q(state="exited") | ~Q(exit_reason=""), name="exited_enrolments_say_why"
-            ),
+            models.CheckConstraint(condition=~Q(state="exited") | ~Q(exit_reason=""), name="exited_enrolments_say_why"),
         ]
         indexes = [
             # the engine's claim: due enrolments of a lane, oldest first
-            models.Index(fields=["lane", "wake_at"], condition=Q(state__in=["active", "waiting"]), name="enrolments_due"),
+            models.Index(
+                fields=["lane", "wake_at"], condition=Q(state__in=["active", "waiting"]), name="enrolments_due"
+            ),
             models.Index(fields=["workflow", "id"], condition=Q(state="pending"), name="enrolments_to_admit"),
             models.Index(fields=["contact_id", "workflow"], name="enrolments_of_a_contact"),
         ]

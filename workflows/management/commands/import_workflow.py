@@ -34,7 +34,9 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: {error}") from error
         except CannotPublish as error:
             for problem in error.problems:
-                self.stderr.write(f"{problem.severity}: {problem.step or 'workflow'}: {problem.field}: {problem.message}")
+                self.stderr.write(
+                    f"{problem.severity}: {problem.step or 'workflow'}: {problem.field}: {problem.message}"
+                )
             raise CommandError(f"{file}: not published; it is stored as a draft") from error
         for problem in imported.problems:
             self.stderr.write(f"{problem.severity}: {problem.step or 'workflow'}: {problem.field}: {problem.message}")
