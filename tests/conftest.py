@@ -6,8 +6,11 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
 
 from contacts import redis_index
+
+PARTITIONED = ("contact_events", "workflow_journal")  # made by SQL, so Django's flush passes them over
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +35,13 @@ def _no_bells(monkeypatch, request):
     """Doorbells are silent unless a test asks to hear them: rows are the work, and tests take it themselves."""
     if "bells" not in request.fixturenames:
         monkeypatch.setattr("contacts.doorbell.ring", lambda task, lane: None)
+
+
+@pytest.fixture(autouse=True)
+def _partitioned_tables_are_emptied(request, django_db_blocker):
+    """After tests that really commit."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {', '.join(PARTITIONED)}")

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 
+from contacts.heartbeat import Heartbeat
 from workflows.dispatcher import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,9 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._stop)
         dispatcher = Dispatcher()
+        heartbeat = Heartbeat("dispatcher").start()
         while self._running:
+            heartbeat.turn()
             try:
                 time.sleep(dispatcher.run_once())
             except DatabaseError as error:
@@ -32,6 +35,7 @@ class Command(BaseCommand):
                 time.sleep(0.5)
             else:
                 close_old_connections()
+        heartbeat.stop()
 
     def _stop(self, *_: Any) -> None:
         self._running = False

@@ -1,0 +1,1 @@
+"""The demonstration: real purchases replayed through the public API, faster than life."""

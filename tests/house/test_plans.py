@@ -1,0 +1,163 @@
+"""No hot path reads a whole table, at a size where it would show.
+
+Each path runs once over tables filled with 100,000 rows and more; every statement that it sent is explained afterwards
+with the same parameters, and none may scan a big table from end to end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from analytics import counters
+from contacts import clock
+from delivery import gate
+from scoring import crossings, rulesets
+from tests import journeys
+from tests.journeys import definition, step
+from workflows import engine, intake, sweep
+from workflows.models import Workflow
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BIG = {
+    "contacts", "contact_identities", "contact_events", "event_keys", "pending_events", "workflow_enrolments",
+    "workflow_journal", "messages", "outbox", "contact_send_log", "processed_triggers", "addresses", "suppressions",
+    "message_feedback", "score_sides", "score_checks", "contact_tags", "consent_records",
+}  # fmt: skip
+
+FILL = """
+INSERT INTO contacts (external_id, email, attributes, timezone)
+SELECT 'x' || n, 'x' || n || '@example.com', '{"plan": "free"}', 'Europe/Berlin' FROM generate_series(1, 100000) AS n;
+INSERT INTO contact_identities (kind, value, contact_id, first_seen_at)
+SELECT 'external_id', external_id, id, now() FROM contacts UNION ALL SELECT 'email', email, id, now() FROM contacts;
+INSERT INTO contact_events (contact_id, recorded_contact_id, type, occurred_at, recorded_at, source, processed, key_hash)
+SELECT id, id, (ARRAY['page_viewed', 'signed_up', 'email_opened'])[1 + id %% 3], now() - id * interval '1 second', now(),
+       'api', true, int8send(id) FROM contacts, generate_series(1, 3);
+INSERT INTO event_keys (key_hash, recorded_at) SELECT int8send(id), now() FROM contacts;
+INSERT INTO processed_triggers (key_hash, event_id, processed_at) SELECT int8send(id), id, now() FROM contacts;
+INSERT INTO workflow_enrolments (workflow_id, version_id, contact_id, lane, state, step, wake_at, entered_at)
+SELECT %(workflow)s, %(version)s, id, 'urgent', 'waiting', 'pause', now() + id * interval '1 minute', now()
+  FROM contacts WHERE id %% 2 = 0;
+INSERT INTO workflow_journal (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, at)
+SELECT id, 1, contact_id, version_id, 'pause', 'wait', 'waiting', now() FROM workflow_enrolments;
+UPDATE workflow_enrolments SET seq = 1;
+INSERT INTO messages (contact_id, channel, template_version_id, message_class, lane, idempotency_key, workflow_id,
+                      version_id, created_at)
+SELECT id, 'email', %(template)s, 'marketing', 'urgent', 'fill:' || id, %(workflow)s, %(version)s, now() FROM contacts;
+INSERT INTO addresses (channel, key_hash, created_at) SELECT 'email', int8send(id), now() FROM contacts;
+INSERT INTO contact_send_log (message_id, contact_id, channel, kind, cap_delta, counts_at, at)
+SELECT id, contact_id, 'email', 'claimed', 1, now() - interval '2 days', now() FROM messages;
+INSERT INTO outbox (message_id, lane, priority, contact_id, due_at)
+SELECT id, 'urgent', 5, contact_id, now() + interval '1 day' FROM messages WHERE id %% 5 = 0;
+INSERT INTO suppressions (address_id, scope, reason, source, created_at)
+SELECT id, 'email', 'unsubscribe', 'page', now() FROM addresses WHERE id %% 10 = 0;
+INSERT INTO score_sides (contact_id, score_name, threshold, above, seq) SELECT id, 'lead', 60, false, 0 FROM contacts;
+INSERT INTO score_checks (contact_id, check_at) SELECT id, now() + interval '1 day' FROM contacts;
+"""
+
+
+@pytest.fixture
+def full_tables():
+    """A live workflow with 50,000 waiting enrolments among 100,000 contacts and 300,000 events."""
+    template = journeys.template("welcome")
+    arms = [{"key": "yes", "if": {"event": "page_viewed", "within": "P30D"}}]
+    journeys.publish(definition({
+        "split": step("branch", {"yes": "mail", "else": "mail"}, arms=arms),
+        "mail": step("send_email", {"next": "tag"}, template="welcome"),
+        "tag": step("add_tag", {"next": "pause"}, tag="t"),
+        "pause": step("wait", mode="duration", **{"for": "P1D"}),
+    }))  # fmt: skip
+    workflow = Workflow.objects.get()
+    rulesets.activate(
+        name="lead",
+        rules=[{"name": "viewed", "signal": {"event": "signed_up"}, "points": 10}],
+        mql_threshold=60,
+        now=clock.now(),
+    )
+    values = {"workflow": workflow.pk, "version": workflow.live_version_id, "template": template}
+    with connection.cursor() as cursor:
+        for statement in FILL.split(";\n"):
+            if statement.strip():
+                cursor.execute(statement, values)
+        cursor.execute("ANALYZE")
+    return journeys.contacts(50)
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """Everything sent to PostgreSQL inside the block."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        sent.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield sent
+
+
+def scans(sent: list[tuple[str, Any]]) -> list[str]:
+    """The big tables that some statement would read from end to end."""
+    found: list[str] = []
+    with connection.cursor() as cursor:
+        for sql, params in sent:
+            if sql.split()[0].upper() not in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}:
+                continue
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+            plan = cursor.fetchone()[0]
+            plan = json.loads(plan) if isinstance(plan, str) else plan
+            found += [f"{table}: {' '.join(sql.split())[:300]}" for table in _scanned(plan[0]["Plan"])]
+    return found
+
+
+def _scanned(node: dict[str, Any]) -> Iterator[str]:
+    table = node.get("Relation Name", "")
+    if node["Node Type"] == "Seq Scan":
+        base = next((big for big in BIG if table == big or table.startswith(f"{big}_")), None)
+        if base and table not in {"workflow_journal_unplanned", "contact_events_unplanned"}:
+            yield table
+    for child in node.get("Plans", []):
+        yield from _scanned(child)
+
+
+def test_recording_events_scans_nothing(full_tables):
+    with statements() as sent:
+        journeys.track(full_tables, "signed_up")
+    assert sent and scans(sent) == []
+
+
+def test_matching_and_advancing_scan_nothing(full_tables):
+    journeys.track(full_tables, "signed_up")
+    with statements() as sent:
+        journeys.run()
+    assert len(sent) > 20 and scans(sent) == []
+
+
+def test_claiming_for_delivery_scans_nothing(full_tables):
+    journeys.track(full_tables, "signed_up")
+    journeys.run()
+    with statements() as sent:
+        assert gate.claim(lane="urgent", limit=100)
+    assert sent and scans(sent) == []
+
+
+def test_checking_scores_scans_nothing(full_tables):
+    journeys.track(full_tables, "signed_up")
+    with statements() as sent:
+        assert crossings.check_batch(now=clock.now(), limit=200)
+    assert sent and scans(sent) == []
+
+
+def test_sweeping_and_folding_scan_nothing(full_tables):
+    journeys.track(full_tables, "signed_up")
+    with statements() as sent:
+        sweep.ring_where_work_waits(now=clock.now())
+        intake.match_batch(lane="bulk")
+        engine.advance_batch(lane="bulk")
+        counters.fold(limit=1000)
+    assert sent and scans(sent) == []
