@@ -31,6 +31,7 @@ class Counter(models.Model):
         db_table = "counters"
         constraints = [
             models.UniqueConstraint(
-                fields=["workflow_id", "version_id", "step", "metric", "day"], name="one_counter_per_step_metric_and_day"
+                fields=["workflow_id", "version_id", "step", "metric", "day"],
+                name="one_counter_per_step_metric_and_day",
             ),
         ]

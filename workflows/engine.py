@@ -18,7 +18,8 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 
 from contacts import chaos, clock
-from workflows import serializable, signals, timers, versions
+from contacts.transactions import sqlstate
+from workflows import signals, timers, versions
 from workflows.signals import Moved
 from workflows.steps.base import Advance, Cohort, Effect, Leave, Member, Outcome, WaitUntil
 
@@ -83,7 +84,7 @@ def advance_batch(*, lane: str, limit: int = BATCH) -> bool:
 
 
 def _passes_by_itself(error: DatabaseError) -> bool:
-    return serializable.sqlstate(error)[:2] not in {"22", "23", "42"}  # data, integrity, syntax
+    return sqlstate(error)[:2] not in {"22", "23", "42"}  # data, integrity, syntax
 
 
 def _advance_one_by_one(lane: str, limit: int) -> bool:

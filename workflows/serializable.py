@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
 
+from contacts.transactions import sqlstate
+
 Result = TypeVar("Result")
 SERIALIZATION_FAILURE, DEADLOCK = "40001", "40P01"
 
@@ -27,8 +29,3 @@ def run(work: Callable[[], Result], *, attempts: int = 12) -> Result:
                 raise
             time.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 7)))  # noqa: S311  (jitter, not a secret)
     raise AssertionError("unreachable")
-
-
-def sqlstate(error: Exception) -> str:
-    """PostgreSQL's code behind a Django database error; empty where it has none."""
-    return getattr(error.__cause__, "sqlstate", None) or ""

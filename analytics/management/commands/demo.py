@@ -46,9 +46,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--all", action="store_true", help="replay every purchase, not only the first days'")
+        parser.add_argument("--speed", type=float, help="what the installation runs at; it is an error to differ")
+        parser.add_argument("--exit-figures", action="store_true", help="end with one `name: value` a line")
         parser.add_argument("--limit", type=int, default=SLICE, help=f"how many purchases to replay (default {SLICE})")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["speed"] and options["speed"] != settings.TIME_SPEED:
+            raise CommandError(f"the installation runs at TIME_SPEED={settings.TIME_SPEED:g}; start it with that speed")
         now = clock.now()
         self._import_contacts()
         self._publish_samples(now)
@@ -83,9 +87,12 @@ class Command(BaseCommand):
             self.stderr.write(f"{sent.rejected} purchases were rejected")
         last = self._wait_until_done(board)
         unbalanced = [book for book in books.balance() if not book.balanced]
-        self.stdout.write("")
-        for text in figures.closing_lines(last, balanced=not unbalanced):
-            self.stdout.write(text)
+        if options["exit_figures"]:
+            self.stdout.write("")
+            for text in figures.closing_lines(last, balanced=not unbalanced):
+                self.stdout.write(text)
+        else:
+            self.stdout.write(f"\nEverything has come to rest, and the books {'do not ' if unbalanced else ''}balance.")
         for book in unbalanced:
             self.stderr.write(f"does not balance: {book.name}: {book.left} is not {book.right}")
         if unbalanced or last.open_work:

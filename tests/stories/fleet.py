@@ -1,0 +1,82 @@
+"""A whole installation for a story: the same programs that `bin/up` starts, over the database of the test."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from config import ports, readiness
+from config.processes import Fleet, Process
+from config.programs import Programs
+from config.state import State
+
+PATIENCE_SECONDS = 60.0
+
+
+class Installation:
+    """Running processes. `url` is where the web answers; `process(name)` is one of them, to be killed."""
+
+    def __init__(self, folder: Path, *, speed: float) -> None:
+        self._holder = ports.hold_free(18_000)
+        self.port: int = self._holder.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        database = connection.settings_dict
+        credentials = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
+        self._programs = Programs(
+            State(folder),
+            os.environ
+            | {
+                "CARILLON_STATE_DIR": str(folder),
+                "DATABASE_URL": f"postgres://{credentials}/{database['NAME']}",
+                "REDIS_URL": settings.REDIS_URL,
+                "CELERY_BROKER_URL": settings.REDIS_URL,
+                "REDIS_PREFIX": settings.REDIS_PREFIX,
+                "SECRET_KEY": settings.SECRET_KEY,
+                "PUBLIC_URL": self.url,
+                "TIME_SPEED": f"{speed:g}",
+                "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
+            },
+        )
+        self._fleet = Fleet(lambda text: None)
+
+    def __enter__(self) -> Installation:
+        self._fleet.launch(*self._programs.workers())
+        self._fleet.launch(*self._programs.clocks())
+        self._fleet.launch(self._programs.sandbox())
+        self._fleet.launch(self._programs.web(self._holder.fileno()))
+        self.until(lambda: readiness.ask(self.port).ready, "the installation to be ready")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._fleet.stop(hurry=lambda: False)
+        self._holder.close()
+
+    def until(self, happened: Callable[[], bool], what: str) -> None:
+        """Wait for something that the installation does by itself; whoever dies meanwhile is started again."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not happened():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}; logs: {self._tails()}")
+            self._fleet.tend(time.monotonic())
+            time.sleep(0.05)
+
+    def process(self, name: str) -> Process:
+        return next(process for process in self._fleet.processes if process.name == name)
+
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, dict[str, str]]:
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            client.request(method, path, body=body, headers={name.replace("_", "-"): v for name, v in headers.items()})
+            response = client.getresponse()
+            return response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
+        finally:
+            client.close()
+
+    def _tails(self) -> str:
+        return "\n".join(f"--- {process.name}\n{process.tail()}" for process in self._fleet.processes)

@@ -1,0 +1,242 @@
+"""Workflows over HTTP: drafts in and out as one definition, their problems, and what is published of them.
+
+Drafts may be invalid and are stored with their problems; only publishing refuses. A write to a draft may carry the
+`If-Match` of the revision that it was made from; a stale one answers 412."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
+from rest_framework import exceptions, serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from contacts import transactions
+from contacts.models import Contact
+from contacts.paging import NewestFirst
+from contacts.problems import BadRequest
+from workflows import publishing
+from workflows.definition.schema import Definition
+from workflows.definition.validation import validate
+from workflows.models import Enrolment, Workflow, WorkflowVersion
+from workflows.publishing import CannotPublish, UnableToChange
+
+READ_OR_WRITE = {"GET": "workflows:read", "POST": "workflows:write", "PUT": "workflows:write"}
+
+
+class Stale(exceptions.APIException):
+    """412: the draft was changed since it was read."""
+
+    status_code = 412
+    default_detail = "The draft was changed since you read it. Read it again, then write."
+    default_code = "stale"
+
+
+class Conflict(exceptions.APIException):
+    """409: the workflow is not in a state that allows this."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
+class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
+    id = serializers.UUIDField(source="public_id")
+    live_version = serializers.IntegerField(source="live_version.number", allow_null=True, default=None)
+    definition = serializers.JSONField(source="draft")
+    revision = serializers.IntegerField(source="draft_revision")
+
+    class Meta:
+        model = Workflow
+        fields = ["id", "slug", "name", "status", "live_version", "revision", "definition", "created_at", "updated_at"]
+
+
+class VersionSerializer(serializers.ModelSerializer[WorkflowVersion]):
+    class Meta:
+        model = WorkflowVersion
+        fields = ["number", "definition", "definition_hash", "published_at", "published_by", "note"]
+
+
+class EnrolmentSerializer(serializers.ModelSerializer[Enrolment]):
+    id = serializers.UUIDField(source="public_id")
+    contact = serializers.UUIDField(source="contact_public_id")
+    version = serializers.IntegerField(source="version.number")
+    wake_at = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Enrolment
+        fields = [
+            "id", "contact", "version", "state", "step", "wake_at", "entered_at", "finished_at", "exit_reason",
+            "entry_key",
+        ]  # fmt: skip
+
+    def get_wake_at(self, enrolment: Enrolment) -> datetime | None:
+        """Only who waits has a wake time to show."""
+        return enrolment.wake_at if enrolment.state == "waiting" else None
+
+
+def find(slug: str) -> Workflow:
+    workflow = Workflow.objects.select_related("live_version").filter(slug=slug).first()
+    if workflow is None:
+        raise exceptions.NotFound(f"There is no workflow {slug!r}.")
+    return workflow
+
+
+def answer(workflow: Workflow, status: int = 200) -> Response:
+    """The workflow with the problems of its draft, and the ETag that a write must match."""
+    data = {**WorkflowSerializer(workflow).data, "problems": [each.as_dict() for each in validate(workflow.draft)]}
+    return Response(data, status=status, headers={"ETag": f'"{workflow.draft_revision}"'})
+
+
+def store(request: Request, slug: str | None) -> Workflow:
+    """Write the definition in the request's body into the draft of its slug."""
+    definition = request.data
+    if not isinstance(definition, dict):
+        raise BadRequest("The body must be a definition: a JSON object.")
+    if slug is not None and definition.setdefault("slug", slug) != slug:
+        raise BadRequest(f"The definition's slug must be {slug!r}, as in the address.")
+    if not isinstance(definition.get("slug"), str) or not definition["slug"]:
+        raise BadRequest("The definition needs a slug.")
+    expected = request.headers.get("If-Match", "").strip()
+
+    def work(now: datetime) -> Workflow:
+        there = Workflow.objects.select_for_update(no_key=True).filter(slug=definition["slug"]).first()
+        if expected and expected != "*" and (there is None or expected.strip('W/"') != str(there.draft_revision)):
+            raise Stale
+        return publishing.save_draft(definition=definition, now=now)
+
+    return find(transactions.run(work).slug)
+
+
+class WorkflowList(ListAPIView[Workflow]):
+    """`GET` lists the workflows; `POST` stores a definition as a draft."""
+
+    required_scope: ClassVar = READ_OR_WRITE
+    queryset = Workflow.objects.select_related("live_version")
+    serializer_class = WorkflowSerializer
+    pagination_class = NewestFirst
+    filterset_fields: ClassVar = ["status", "slug"]
+
+    def post(self, request: Request) -> Response:
+        """201 for a new workflow, 200 for a new draft of one that is there; with the draft's problems."""
+        workflow = store(request, None)
+        return answer(workflow, 201 if workflow.draft_revision == 1 else 200)
+
+
+class WorkflowDetail(APIView):
+    """One workflow with its draft."""
+
+    required_scope: ClassVar = READ_OR_WRITE
+
+    def get(self, request: Request, slug: str) -> Response:
+        return answer(find(slug))
+
+    def put(self, request: Request, slug: str) -> Response:
+        return answer(store(request, slug))
+
+
+class Validate(APIView):
+    """What is wrong with the draft, or with the definition in the body."""
+
+    required_scope = "workflows:read"
+
+    def post(self, request: Request, slug: str) -> Response:
+        problems = validate(request.data or find(slug).draft)
+        return Response({"valid": not errors(problems), "problems": [each.as_dict() for each in problems]})
+
+
+def errors(problems: list[Any]) -> list[Any]:
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+class Publish(APIView):
+    """Freeze the draft as the next version. 422 with the problems where it has errors."""
+
+    required_scope = "workflows:publish"
+
+    def post(self, request: Request, slug: str) -> Response:
+        find(slug)
+        try:
+            transactions.run(lambda now: publishing.publish(slug=slug, by=f"key {request.auth.name}", now=now))
+        except CannotPublish as error:
+            problems = [each.as_dict() for each in error.problems]
+            return Response({"valid": False, "problems": problems}, status=422)
+        except UnableToChange as error:
+            raise Conflict(str(error)) from error
+        return answer(find(slug))
+
+
+class Move(APIView):
+    """Pause, resume or archive a workflow. 409 where its status does not allow it."""
+
+    required_scope = "workflows:publish"
+    deed: Callable[..., None] = publishing.pause
+
+    def post(self, request: Request, slug: str) -> Response:
+        find(slug)
+        try:
+            transactions.run(lambda now: type(self).deed(slug=slug, now=now))
+        except UnableToChange as error:
+            raise Conflict(str(error)) from error
+        return answer(find(slug))
+
+
+class Pause(Move):
+    deed = publishing.pause
+
+
+class Resume(Move):
+    deed = publishing.resume
+
+
+class Archive(Move):
+    deed = publishing.archive
+
+
+class VersionList(ListAPIView[WorkflowVersion]):
+    """The published versions, newest first."""
+
+    required_scope = "workflows:read"
+    serializer_class = VersionSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> Any:
+        return WorkflowVersion.objects.filter(workflow=find(self.kwargs["slug"]))
+
+
+class EnrolmentList(ListAPIView[Enrolment]):
+    """Who is or was in the workflow, newest first; `?state=` and `?contact=` (its id) narrow."""
+
+    required_scope = "workflows:read"
+    serializer_class = EnrolmentSerializer
+    pagination_class = NewestFirst
+    filterset_fields: ClassVar = ["state", "step"]
+
+    def get_queryset(self) -> Any:
+        people = Contact.objects.filter(pk=OuterRef("contact_id"))
+        rows = Enrolment.objects.filter(workflow=find(self.kwargs["slug"])).select_related("version")
+        contact = self.request.query_params.get("contact")
+        if contact:
+            rows = rows.filter(contact_id__in=Contact.objects.filter(public_id=_uuid(contact)).values("pk"))
+        return rows.annotate(contact_public_id=Subquery(people.values("public_id")[:1]))
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise BadRequest("contact: expected the id of a contact.") from error
+
+
+class Schema(APIView):
+    """The JSON Schema of a definition's envelope."""
+
+    required_scope = "workflows:read"
+
+    def get(self, request: Request) -> Response:
+        return Response(Definition.model_json_schema(by_alias=True))
