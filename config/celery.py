@@ -1,11 +1,49 @@
 """Celery rings doorbells: lanes, routes and the beat. The work itself lies in PostgreSQL rows."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps, signals
+
+from config.lanes import heartbeat_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("carillon")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+class Turning(bootsteps.StartStopStep):
+    """Tells the heartbeat of each lane that the worker's loop goes round. A timer of the consumer fires between two
+    tasks, never during one, and is cleared when the broker is lost: so neither a stuck task nor a worker that has no
+    broker keeps the heart beating."""
+
+    requires = {"celery.worker.consumer.tasks:Tasks"}
+
+    def start(self, parent: Any) -> None:
+        for heartbeat in _heartbeats:
+            parent.timer.call_repeatedly(1.0, heartbeat.turn)
+
+
+app.steps["consumer"].add(Turning)
+_heartbeats: list[Any] = []
+
+
+@signals.celeryd_after_setup.connect
+def _begin_heartbeats(sender: str, instance: Any, **kwargs: Any) -> None:
+    from contacts.heartbeat import Heartbeat
+
+    _heartbeats[:] = [Heartbeat(heartbeat_of(lane)) for lane in instance.app.amqp.queues.consume_from]
+
+
+@signals.worker_ready.connect
+def _start_heartbeats(**kwargs: Any) -> None:
+    for heartbeat in _heartbeats:
+        heartbeat.start()
+
+
+@signals.worker_shutting_down.connect
+def _stop_heartbeats(**kwargs: Any) -> None:
+    for heartbeat in _heartbeats:
+        heartbeat.stop()

@@ -15,16 +15,38 @@ class BadSetting(Exception):
     """A setting cannot be read; the message names it."""
 
 
-def load_running_services() -> None:
-    """`bin/up` writes the addresses of the services that it started to var/run/services.json: let commands of the
-    same folder find them. What is set in the environment wins."""
-    path = Path(os.environ.get("CARILLON_STATE_DIR", BASE_DIR / "var")) / "run" / "services.json"
+def state_folder() -> Path:
+    """Where this installation keeps its state."""
+    return Path(os.environ.get("CARILLON_STATE_DIR") or BASE_DIR / "var")
+
+
+def load_running_services() -> bool:
+    """`bin/up` writes the addresses of what it started to var/run/services.json: let commands of the same folder find
+    them. What the environment says wins, and an environment that names another database is another installation, to
+    which nothing of this one applies. Whether anything was taken from there."""
+    run = state_folder() / "run"
     try:
-        services = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return
+        services = json.loads((run / "services.json").read_text())
+        known, supervisor = services["DATABASE_URL"], int((run / "lock").read_text())
+    except (OSError, ValueError, LookupError):
+        return False
+    if not _lives(supervisor) or text("DATABASE_URL", known) != known:
+        return False
     for name, value in services.items():
-        os.environ.setdefault(name, str(value))
+        if f"{name}_FILE" not in os.environ:
+            os.environ.setdefault(name, str(value))
+    return True
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process has this id: one that was killed could not remove the file."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def text(name: str, default: str = "") -> str:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from config import env
 from config.admin_site import UNFOLD  # noqa: F401  (Unfold reads the name from here)
+from config.lanes import LANES  # noqa: F401
 
 BASE_DIR = env.BASE_DIR
 env.load_running_services()
@@ -40,6 +41,7 @@ INSTALLED_APPS = [
     "delivery",
     "workflows",
     "analytics",
+    "config",
 ]
 
 MIDDLEWARE = [
@@ -103,7 +105,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if urlsplit(CELERY_BROKER_URL).scheme.startswith("redis")
     else {"confirm_publish": True}
 )
-LANES = ("urgent", "bulk", "delivery_urgent", "delivery_bulk", "webhooks", "housekeeping")
 CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -125,7 +126,16 @@ CELERY_BEAT_SCHEDULE = {
     "sweep the outbox": {"task": "delivery.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "sweep the scores": {"task": "scoring.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "fold the counters": {"task": "analytics.fold", "schedule": 5.0, "options": {"queue": "housekeeping"}},
-    "make partitions": {"task": "contacts.make_partitions", "schedule": 3600.0, "options": {"queue": "housekeeping"}},
+    "make event partitions": {
+        "task": "contacts.make_partitions",
+        "schedule": 3600.0,
+        "options": {"queue": "housekeeping"},
+    },
+    "make journal partitions": {
+        "task": "workflows.make_partitions",
+        "schedule": 3600.0,
+        "options": {"queue": "housekeeping"},
+    },
 }
 QUEUE_PREFETCH = env.integer("QUEUE_PREFETCH", 50, least=1)
 

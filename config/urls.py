@@ -1,11 +1,16 @@
 """Every route of the house; each app keeps its own list."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 urlpatterns = [
+    re_path(r"^(admin)?$", RedirectView.as_view(url="/admin/"), name="front-door"),  # people type less than a whole address
     path("admin/", admin.site.urls),
     path("", include("config.health")),
+    re_path(r"^api/v1/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/v1/docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("", include("contacts.urls")),
     path("", include("delivery.urls")),
     path("", include("workflows.urls")),

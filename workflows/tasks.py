@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 
 from contacts import clock, doorbell
-from workflows import engine, intake
+from workflows import engine, intake, partitions
 from workflows import sweep as sweeper
 
 SLICE_SECONDS = 20.0
@@ -41,3 +41,8 @@ def advance(lane: str = "urgent", **_: Any) -> None:
 @shared_task(name="workflows.sweep")
 def sweep(**_: Any) -> None:
     sweeper.ring_where_work_waits(now=clock.now())
+
+
+@shared_task(name="workflows.make_partitions")
+def make_partitions(**_: Any) -> None:
+    partitions.make_ahead()

@@ -1,0 +1,129 @@
+"""Settings that contradict each other or the world: found by `manage.py check`, before they are found by a contact."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.http.request import validate_host
+
+from contacts.durations import BadDuration, parse_duration
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+DEVELOPMENT_KEY = "insecure-development-key"
+CHOICES = {
+    "DEFAULT_TRACKING_CONSENT": ("granted", "denied"),
+    "MARKETING_CONSENT": ("opt_out", "opt_in"),
+}
+DURATIONS = ("EVENT_TRIGGER_MAX_AGE", "IN_DOUBT_DEADLINE")
+BROKERS = ("redis", "rediss", "amqp", "amqps")
+
+
+@register("carillon")
+def settings_make_sense(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    return [*_the_house(), *_delivery(), *_time_and_consent()]
+
+
+def _the_house() -> Iterator[CheckMessage]:
+    url = urlsplit(settings.PUBLIC_URL)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        yield Error(
+            f"PUBLIC_URL is {settings.PUBLIC_URL!r}, which is no address of a web site.",
+            hint="Set it to the address under which the world reaches this installation: https://bells.example.com",
+            id="carillon.E001",
+        )
+    elif not settings.DEBUG and not validate_host(_as_header(url.hostname), settings.ALLOWED_HOSTS):
+        yield Error(
+            f"ALLOWED_HOSTS lacks {url.hostname}, the host of PUBLIC_URL: every link in a message would fail.",
+            hint="Add it to the comma-separated list ALLOWED_HOSTS.",
+            id="carillon.E002",
+        )
+    if settings.SECRET_KEY.startswith(DEVELOPMENT_KEY) and _faces_the_world():
+        yield Error(
+            "SECRET_KEY is the one that everybody knows: unsubscribe links and sessions could be forged.",
+            hint="Set SECRET_KEY or SECRET_KEY_FILE to a random text of 50 characters or more, and keep it.",
+            id="carillon.E003",
+        )
+    for name, known in (("REDIS_URL", BROKERS[:2]), ("CELERY_BROKER_URL", BROKERS)):
+        if urlsplit(getattr(settings, name)).scheme not in known:
+            yield Error(
+                f"{name} begins with none of {', '.join(f'{scheme}://' for scheme in known)}.",
+                id="carillon.E004",
+            )
+
+
+def _delivery() -> Iterator[CheckMessage]:
+    from delivery.providers import PROVIDERS
+
+    provider = settings.EMAIL_PROVIDER
+    if provider not in PROVIDERS:
+        yield Error(
+            f"EMAIL_PROVIDER is {provider!r}, which nobody answers to.",
+            hint=f"Known are: {', '.join(sorted(PROVIDERS))}.",
+            id="carillon.E010",
+        )
+    if provider == "sendgrid" and not settings.SENDGRID_API_KEY:
+        yield Error(
+            "EMAIL_PROVIDER is sendgrid and there is no SENDGRID_API_KEY: SendGrid would refuse every message.",
+            hint="Set SENDGRID_API_KEY or SENDGRID_API_KEY_FILE.",
+            id="carillon.E011",
+        )
+    if provider == "sendgrid" and not settings.SENDGRID_WEBHOOK_PUBLIC_KEY:
+        yield Warning(
+            "There is no SENDGRID_WEBHOOK_PUBLIC_KEY: bounces and complaints that SendGrid reports are refused.",
+            hint="Copy the verification key of SendGrid's signed event webhook.",
+            id="carillon.W012",
+        )
+    if _reaches_people() and settings.TIME_SPEED > 1:
+        yield Error(
+            f"TIME_SPEED is {settings.TIME_SPEED:g} and EMAIL_PROVIDER is {provider}: real people would get the "
+            "messages of weeks within minutes.",
+            hint="Time runs faster than life with the sandbox only: unset TIME_SPEED.",
+            id="carillon.E013",
+        )
+    if _reaches_people() and urlsplit(settings.PUBLIC_URL).hostname in LOOPBACK:
+        yield Warning(
+            f"PUBLIC_URL is {settings.PUBLIC_URL} and EMAIL_PROVIDER is {provider}: nobody could follow a link, "
+            "not even to unsubscribe.",
+            hint="Set PUBLIC_URL to the address under which the world reaches this installation.",
+            id="carillon.W014",
+        )
+
+
+def _time_and_consent() -> Iterator[CheckMessage]:
+    if settings.DEFAULT_TIMEZONE not in zoneinfo.available_timezones():
+        yield Error(
+            f"DEFAULT_TIMEZONE is {settings.DEFAULT_TIMEZONE!r}, which is no time zone.",
+            hint="Use a name of the IANA database, such as Europe/Berlin or UTC.",
+            id="carillon.E020",
+        )
+    for name in DURATIONS:
+        try:
+            parse_duration(getattr(settings, name))
+        except BadDuration as error:
+            yield Error(f"{name}: {error}.", id="carillon.E021")
+    for name, known in CHOICES.items():
+        if getattr(settings, name) not in known:
+            yield Error(
+                f"{name} is {getattr(settings, name)!r}.", hint=f"Use one of: {', '.join(known)}.", id="carillon.E022"
+            )
+
+
+def _reaches_people() -> bool:
+    """Whether messages leave this machine: not with the sandbox, nor with a stub in the provider's place."""
+    if settings.EMAIL_PROVIDER == "sendgrid":
+        return urlsplit(settings.SENDGRID_API_URL).hostname not in LOOPBACK
+    return settings.EMAIL_PROVIDER != "sandbox"
+
+
+def _faces_the_world() -> bool:
+    return _reaches_people() or urlsplit(settings.PUBLIC_URL).hostname not in LOOPBACK
+
+
+def _as_header(host: str) -> str:
+    """As it stands in a Host header: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host

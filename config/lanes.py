@@ -1,0 +1,11 @@
+"""The lanes: work that must not wait for other work has a queue and a worker process of its own."""
+
+from __future__ import annotations
+
+LANES = ("urgent", "bulk", "delivery_urgent", "delivery_bulk", "webhooks", "housekeeping")
+DISPATCHER = "dispatcher"  # the name under which the timer dispatcher beats
+
+
+def heartbeat_of(lane: str) -> str:
+    """The name under which the worker of a lane beats."""
+    return f"lane {lane}"

@@ -1,0 +1,46 @@
+"""Ports of this machine."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+LOOPBACK = "127.0.0.1"
+# From 32768 on the kernel lends ports to outgoing connections: one that was free a moment ago may be somebody's now.
+BELOW = 32768
+
+
+class NoPort(Exception):
+    """The message says which port, and why not."""
+
+
+def hold(port: int) -> socket.socket:
+    """A socket bound to the port, so that nobody else takes it before the server is up. Raises NoPort."""
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run may linger
+    try:
+        holder.bind((LOOPBACK, port))
+    except OSError as error:
+        holder.close()
+        if error.errno == errno.EACCES:
+            raise NoPort(f"Port {port} may only be used by root") from error
+        if error.errno == errno.EADDRINUSE:
+            raise NoPort(f"Port {port} is taken by another program") from error
+        raise
+    return holder
+
+
+def hold_free(first: int, count: int = 200) -> socket.socket:
+    """The first free port from `first` on. Raises NoPort."""
+    for port in range(first, min(first + count, BELOW)):
+        try:
+            return hold(port)
+        except NoPort:
+            continue
+    raise NoPort(f"No port from {first} to {min(first + count, BELOW) - 1} is free")
+
+
+def free(first: int) -> int:
+    """A port that could be bound just now. Whoever starts a server on it must be ready to try the next one."""
+    with hold_free(first) as holder:
+        return holder.getsockname()[1]

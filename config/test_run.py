@@ -1,0 +1,90 @@
+"""`bin/test`: PostgreSQL and Redis of its own under var/test, then pytest with the arguments and the exit status passed
+on. The servers keep nothing safe from a power cut, which makes them quick."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from config import embedded, env
+from config.processes import Fleet, Process, stop
+from config.screen import Screen
+from config.state import AlreadyRunning, State
+
+GRACE_SECONDS = 30.0  # for pytest to take down what it has set up
+
+
+class Tests:
+    """One run. `signals` fills while it goes on."""
+
+    def __init__(self, state: State, screen: Screen) -> None:
+        self.state, self.screen = state, screen
+        self.signals: list[int] = []
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """pytest's exit status, or 1 when the servers did not start."""
+        fleet = Fleet(self.screen.say)
+        try:
+            servers = embedded.start(self.state, durable=False, say=self.screen.say)
+            for process in servers.processes:
+                fleet.adopt(process)
+            return self._pytest(arguments, servers.settings)
+        except (env.BadSetting, *embedded.FAILURES) as error:
+            self.screen.fail(str(error))
+            return 1
+        finally:
+            fleet.stop()
+
+    def _pytest(self, arguments: Sequence[str], settings: dict[str, str]) -> int:
+        own = {
+            "CARILLON_STATE_DIR": str(self.state.path),
+            "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
+        }
+        tests = Process(
+            "pytest",
+            [sys.executable, "-m", "pytest", *arguments],
+            log=None,
+            environment=own | os.environ | settings,
+            directory=env.BASE_DIR,
+            stop_signal=signal.SIGINT,
+            grace=GRACE_SECONDS,
+            foreground=True,
+        )
+        tests.start()
+        while tests.alive:
+            time.sleep(0.05)
+            if self.signals:
+                self._interrupt(tests)
+        return tests.status
+
+    def _interrupt(self, tests: Process) -> None:
+        """Ctrl-C at a terminal has reached pytest as well; any other signal was meant for us alone."""
+        if self.signals[-1] == signal.SIGINT and sys.stdin.isatty():
+            deadline = time.monotonic() + GRACE_SECONDS
+            while tests.alive and time.monotonic() < deadline:
+                time.sleep(0.05)
+        stop([tests])
+
+
+def main(arguments: Sequence[str]) -> int:
+    screen = Screen()
+    state = State(env.BASE_DIR / "var" / "test")
+    try:
+        state.lock()
+    except AlreadyRunning as error:
+        screen.fail(f"bin/test already runs in this folder (pid {error.pid}).")
+        return 3
+    except PermissionError as error:
+        screen.fail(f"{error.filename} belongs to another account: was bin/test run here as root?")
+        return 1
+    run = Tests(state, screen)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: run.signals.append(number))
+    return run.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

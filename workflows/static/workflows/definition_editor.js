@@ -1,0 +1,102 @@
+// The draft of a journey as JSON: says at once where the text cannot be read, asks the server half a second after the
+// last key what is wrong with the journey, marks those lines, and leads from each problem to its place.
+import { CodeEditor } from "../contacts/code_editor.js";
+import { placeOf, read } from "./definition_places.js";
+
+const shown = document.querySelector("textarea[data-show]");
+if (shown) new CodeEditor(shown, "json");
+
+const area = document.getElementById("draft");
+if (area) edit(area);
+
+function edit(textarea) {
+  const editor = new CodeEditor(textarea, "json");
+  const list = document.getElementById("problems");
+  const status = document.getElementById("draft-status");
+  const format = document.getElementById("draft-format");
+  const form = textarea.form;
+  const original = textarea.value;
+  let saving = false;
+  let timer = 0;
+  let asked = 0;
+
+  const severer = (one, other) => (one?.severity === "error" ? one : other);
+
+  function marksOfList() {
+    const { places } = read(editor.text);
+    const lines = new Map();
+    for (const button of list.querySelectorAll(".cl-problem")) {
+      const { step, field, severity, message } = button.dataset;
+      const line = editor.lineOf(placeOf(places, step, field).start);
+      const mark = { line, severity: severity === "error" ? "bad" : "warn", message };
+      lines.set(line, lines.has(line) ? severer(lines.get(line), mark) : mark);
+    }
+    editor.mark([...lines.values()]);
+  }
+
+  async function check() {
+    const mine = ++asked;
+    const { error } = read(editor.text);
+    if (error) {
+      const line = editor.lineOf(error.offset);
+      status.textContent = `Line ${line}: ${error.message}`;
+      editor.mark([{ line, severity: "bad", message: error.message }]);
+      return;
+    }
+    status.textContent = editor.text === original ? "" : "Not saved yet";
+    const body = new FormData(form);
+    let html;
+    try {
+      const response = await fetch(textarea.dataset.check, { method: "POST", body });
+      if (!response.ok) throw new Error(String(response.status));
+      html = await response.text();
+    } catch {
+      if (mine === asked) status.textContent = "The problems could not be checked; saving still checks them";
+      return;
+    }
+    if (mine !== asked) return;
+    if (list.innerHTML !== html) list.innerHTML = html;
+    marksOfList();
+  }
+
+  list.addEventListener("click", (event) => {
+    const button = event.target.closest(".cl-problem");
+    if (!button) return;
+    const { places } = read(editor.text);
+    const place = placeOf(places, button.dataset.step, button.dataset.field);
+    editor.goTo(place.start, place.end);
+  });
+
+  textarea.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(check, 500);
+  });
+
+  if (format) {
+    format.hidden = false;
+    format.addEventListener("click", () => {
+      const { error } = read(editor.text);
+      if (error) {
+        check();
+        editor.goTo(error.offset);
+        return;
+      }
+      const neat = JSON.stringify(JSON.parse(editor.text), null, 2);
+      if (neat !== editor.text) editor.replace(0, editor.text.length, neat);
+      editor.goTo(0);
+    });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "s" && !textarea.readOnly) {
+      event.preventDefault();
+      form.requestSubmit(document.querySelector("[name=_save]"));
+    }
+  });
+  form.addEventListener("submit", () => { saving = true; });
+  addEventListener("beforeunload", (event) => {
+    if (!saving && editor.text !== original) event.preventDefault();
+  });
+
+  marksOfList();
+}
