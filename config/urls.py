@@ -6,7 +6,9 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 urlpatterns = [
-    re_path(r"^(admin)?$", RedirectView.as_view(url="/admin/"), name="front-door"),  # people type less than a whole address
+    re_path(
+        r"^(admin)?$", RedirectView.as_view(url="/admin/"), name="front-door"
+    ),  # people type less than a whole address
     path("admin/", admin.site.urls),
     path("", include("config.health")),
     re_path(r"^api/v1/schema/?$", SpectacularAPIView.as_view(), name="schema"),
@@ -16,3 +18,8 @@ urlpatterns = [
     path("", include("workflows.urls")),
     path("", include("analytics.urls")),
 ]
+
+# below /api/ every error has the shape of a problem; elsewhere it is the page that people expect
+handler400 = "contacts.problems.bad_request"
+handler404 = "contacts.problems.page_not_found"
+handler500 = "contacts.problems.server_error"

@@ -1,5 +1,5 @@
 // Where things stand in a text of JSON: every path ("steps", "welcome", "config", "template") with its offsets.
-// A reader of its own, because JSON.parse tells no places, and because an unfinished text is the usual case here.
+// A reader of its own: JSON.parse tells no places, and an unfinished text is the usual case in an editor.
 
 export class Unreadable extends Error {
   constructor(message, offset) {
@@ -90,13 +90,34 @@ export function read(text) {
   }
 }
 
-// The place of a problem, or of the nearest thing around it that is there: {start, end}.
-export function placeOf(places, step, field) {
-  const parts = field ? field.split(".") : [];
-  const path = step ? ["steps", step, ...parts] : parts;
+// The place of a path, or of the nearest thing around it that is there: {start, end}.
+export function placeOf(places, path) {
   for (let length = path.length; length > 0; length--) {
     const place = places.get(joined(path.slice(0, length)));
     if (place) return place;
   }
   return { start: 0, end: 0 };
+}
+
+const LINE = 88;
+
+// JSON as people write it: what fits on a line stays on one. The server spells definitions in the same way.
+export function neat(value, indent = "", before = 0) {
+  const flat = inline(value);
+  if (typeof value !== "object" || value === null || indent.length + before + flat.length <= LINE) return flat;
+  const deeper = `${indent}  `;
+  const rows = Array.isArray(value)
+    ? value.map((part) => deeper + neat(part, deeper))
+    : Object.entries(value).map(([key, part]) => {
+        const name = `${JSON.stringify(key)}: `;
+        return deeper + name + neat(part, deeper, name.length);
+      });
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  return `${open}\n${rows.join(",\n")}\n${indent}${close}`;
+}
+
+function inline(value) {
+  if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  return `{${Object.entries(value).map(([key, part]) => `${JSON.stringify(key)}: ${inline(part)}`).join(", ")}}`;
 }

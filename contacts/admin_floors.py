@@ -1,0 +1,76 @@
+"""What the floors above contribute to the pages of the floors below: they register here, nobody imports upwards.
+
+A name: what an id of an upper floor is called, and where its page is (`workflow`, `enrolment`).
+A stage: the lifecycle stage of contacts, for the list. A panel: a card on the contact's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Name:
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """`context(contact_id=…, now=…)` is what `template` is rendered with, or None for nothing to show."""
+
+    title: str
+    template: str
+    context: Callable[..., Mapping[str, Any] | None]
+    place: int = 50  # lower stands higher
+
+
+@dataclass(frozen=True)
+class ShownPanel:
+    title: str
+    template: str
+    context: Mapping[str, Any]
+
+
+Namer = Callable[[Collection[int]], Mapping[int, Name]]
+Stages = Callable[[Collection[int]], Mapping[int, str]]
+
+_namers: dict[str, Namer] = {}
+_panels: dict[str, Panel] = {}
+_stages: dict[str, Stages] = {}
+
+
+def register_names(kind: str, namer: Namer) -> None:
+    _namers[kind] = namer
+
+
+def names(kind: str, ids: Collection[int | None]) -> Mapping[int, Name]:
+    """The names of these ids in one call; an id nobody knows is missing from the answer."""
+    wanted = {id for id in ids if id is not None}
+    namer = _namers.get(kind)
+    return namer(wanted) if namer and wanted else {}
+
+
+def register_panel(panel: Panel) -> None:
+    _panels[panel.title] = panel
+
+
+def panels(*, contact_id: int, now: datetime) -> list[ShownPanel]:
+    shown = []
+    for panel in sorted(_panels.values(), key=lambda panel: panel.place):
+        context = panel.context(contact_id=contact_id, now=now)
+        if context is not None:
+            shown.append(ShownPanel(panel.title, panel.template, context))
+    return shown
+
+
+def register_stages(stages: Stages) -> None:
+    _stages["lifecycle"] = stages
+
+
+def stages(contact_ids: Collection[int]) -> Mapping[int, str]:
+    """The lifecycle stage of each contact that has one."""
+    lookup = _stages.get("lifecycle")
+    return lookup(contact_ids) if lookup and contact_ids else {}

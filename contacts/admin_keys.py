@@ -1,0 +1,172 @@
+"""API keys: made here and shown once, listed without their secrets, revoked but never deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from contacts import access, clock
+from contacts.admin_cells import NOTHING, moment, pill, tags
+from contacts.admin_lists import Empty, RecordAdmin
+from contacts.models import ApiKey
+
+SCOPES = {
+    "events:write": "send events",
+    "contacts:read": "read contacts, their timelines and scores",
+    "contacts:write": "create and change contacts",
+    "workflows:read": "read journeys and their numbers",
+    "workflows:write": "change drafts of journeys",
+    "workflows:publish": "publish, pause, resume and archive journeys",
+    "delivery:read": "read messages, templates and suppressions",
+    "admin": "everything",
+}
+KINDS = {
+    "secret": "Secret key, for servers: does what its scopes allow",
+    "server": "Write key for servers: may only append events",
+    "browser": "Write key for web pages: public by nature, may only append events",
+}
+
+
+class NewKey(forms.Form):
+    name = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Who will use it, so that you know later what breaks without it",
+    )
+    kind = forms.ChoiceField(choices=list(KINDS.items()), initial="secret", widget=forms.RadioSelect)
+    scopes = forms.MultipleChoiceField(
+        choices=list(SCOPES.items()), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("kind") == "secret" and not data.get("scopes"):
+            self.add_error("scopes", "A secret key without a scope can do nothing; choose at least one.")
+        if data.get("kind") in {"server", "browser"}:
+            data["scopes"] = list(access.WRITE_KEY_SCOPES)
+        return data
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(RecordAdmin):
+    list_display = ("name", "kind_label", "starts_with", "scope_names", "created", "last_used", "standing")
+    ordering = ("-id",)
+    record_template = "admin/contacts/api_key.html"
+    empty = Empty(
+        "key",
+        "No keys yet",
+        "Whoever sends events or reads the API needs a key. It is shown once. To make one in a terminal:",
+        ".venv/bin/python manage.py create_api_key --name website --scopes events:write",
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("contacts.add_apikey")
+
+    def may_revoke(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("contacts.change_apikey")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).defer("key_hash")
+
+    def furnish(self, rows: list[Any], *, now: datetime) -> None:
+        for key in rows:
+            key.shown_state = state_of(key, now)
+
+    @admin.display(description="Kind")
+    def kind_label(self, key: ApiKey) -> str:
+        return {"secret": "Secret", "server": "Write, server", "browser": "Write, browser"}.get(key.kind, key.kind)
+
+    @admin.display(description="Begins with")
+    def starts_with(self, key: ApiKey) -> SafeString:
+        return format_html('<code class="cl-code">{}…</code>', key.prefix)
+
+    @admin.display(description="Scopes")
+    def scope_names(self, key: ApiKey) -> SafeString:
+        return tags(key.scopes, shown=2)
+
+    @admin.display(description="Created")
+    def created(self, key: ApiKey) -> SafeString:
+        return moment(key.created_at)
+
+    @admin.display(description="Last used")
+    def last_used(self, key: ApiKey) -> SafeString:
+        return moment(key.last_used_at)
+
+    @admin.display(description="State")
+    def standing(self, key: ApiKey) -> SafeString:
+        return key.shown_state
+
+    def record(self, request: HttpRequest, row: ApiKey, *, now: datetime) -> dict[str, Any]:
+        return {
+            "name": row.name,
+            "facts": [
+                ("State", state_of(row, now)),
+                ("Kind", KINDS.get(row.kind, row.kind)),
+                ("Begins with", self.starts_with(row)),
+                ("Scopes", tags(row.scopes, shown=len(row.scopes)) if row.scopes else NOTHING),
+                ("Created", moment(row.created_at)),
+                ("Last used", moment(row.last_used_at)),
+                ("Expires", moment(row.expires_at) if row.expires_at else "never"),
+                *([("Revoked", moment(row.revoked_at))] if row.revoked_at else []),
+            ],
+            "may_revoke": row.revoked_at is None and self.may_revoke(request),
+        }
+
+    # -- making and revoking --------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        revoke = self.admin_site.admin_view(self.revoke_view)
+        return [path("<int:pk>/revoke/", revoke, name="contacts_apikey_revoke"), *super().get_urls()]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewKey(request.POST or None)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "New API key",
+            "crumbs": self.crumbs("New key"),
+            "form": form,
+            "scopes": SCOPES.items(),
+            "kinds": KINDS.items(),
+        }
+        if request.method == "POST" and form.is_valid():
+            try:
+                with transaction.atomic():
+                    context["key"] = access.create_key(**form.cleaned_data, now=clock.now())
+            except access.BadKeyRequest as error:
+                form.add_error(None, str(error))
+        response = TemplateResponse(request, "admin/contacts/api_key_new.html", context)
+        response["Cache-Control"] = "no-store"  # the key is in this page and must not outlive it
+        return response
+
+    def revoke_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST" or not self.may_revoke(request):
+            raise PermissionDenied
+        with transaction.atomic():
+            if ApiKey.objects.filter(pk=pk, revoked_at=None).update(revoked_at=clock.now()):
+                messages.success(request, "The key is revoked. Requests that use it are refused from now on.")
+        return HttpResponseRedirect(reverse("admin:contacts_apikey_change", args=[pk]))
+
+
+def state_of(key: ApiKey, now: datetime) -> SafeString:
+    if key.revoked_at:
+        return pill("Revoked", "bad")
+    if key.expires_at and key.expires_at <= now:
+        return pill("Expired", "warn")
+    return pill("Active", "good")

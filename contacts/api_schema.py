@@ -1,0 +1,107 @@
+"""What the OpenAPI document says beyond what Django REST framework finds out by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+from contacts.collect.parsing import LANES, MOST_EVENTS
+
+_TEXT = {"type": "string"}
+_COUNT = {"type": "integer", "minimum": 0}
+_EVENT = {
+    "type": "object",
+    "required": ["type", "contact"],
+    "properties": {
+        "event_id": {**_TEXT, "description": "The same id again is a duplicate. Absent: contact, type and minute."},
+        "type": {**_TEXT, "minLength": 1, "maxLength": 200},
+        "contact": {
+            "type": "object",
+            "description": "At least one; who is not known yet is created.",
+            "minProperties": 1,
+            "properties": {"external_id": _TEXT, "email": {**_TEXT, "format": "email"}, "anonymous_id": _TEXT},
+        },
+        "occurred_at": {
+            "oneOf": [{**_TEXT, "format": "date-time"}, {"type": "number"}],
+            "description": "ISO 8601 with a zone, or milliseconds since 1970. Absent: now.",
+        },
+        "properties": {"type": "object"},
+        "context": {"type": "object"},
+    },
+}
+_FAULT = {
+    "type": "object",
+    "properties": {"loc": {"type": "array", "items": {"type": ["string", "integer"]}}, "msg": _TEXT, "code": _TEXT},
+}
+_OUTCOME = {
+    "type": "object",
+    "properties": {
+        "accepted": _COUNT,
+        "duplicates": _COUNT,
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"index": _COUNT, "errors": {"type": "array", "items": _FAULT}},
+            },
+        },
+    },
+}
+_PROBLEM = {
+    "type": "object",
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "errors": {"type": "array", "items": _FAULT},
+    },
+}
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "contacts.access.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key: `mk_live_…`"}
+
+
+def describe_events(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A postprocessing hook: `POST /api/v1/events` is a plain view, which the framework does not see."""
+    problem = {"content": {"application/problem+json": {"schema": _PROBLEM}}}
+    result["paths"]["/api/v1/events"] = {
+        "post": {
+            "operationId": "events_record",
+            "description": "Record events. 202 means that they are committed, even if every one was rejected.",
+            "tags": ["events"],
+            "security": [{"apiKey": []}],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "required": ["events"],
+                            "properties": {
+                                "events": {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": MOST_EVENTS},
+                                "lane": {"type": "string", "enum": list(LANES), "default": LANES[0]},
+                            },
+                        }
+                    }
+                },
+            },
+            "responses": {
+                "202": {
+                    "description": "What became of each.",
+                    "content": {"application/json": {"schema": _OUTCOME}},
+                },
+                "400": {"description": "Not a batch of events.", **problem},
+                "401": {"description": "No valid key.", **problem},
+                "403": {"description": "The key lacks the scope events:write.", **problem},
+                "413": {"description": "The body is too large.", **problem},
+            },
+        }
+    }
+    return result

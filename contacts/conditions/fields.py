@@ -1,0 +1,148 @@
+"""The catalogue: every name that a comparison may ask about, its type, and where its value stands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from contacts.conditions.fragment import Sql
+from contacts.conditions.tree import Target
+
+TYPES = ("text", "number", "boolean", "instant", "json")
+MAX_NAME = 200
+MAX_KEYS = 8
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named thing to ask about a contact.
+
+    `sql(alias, now)` gives a scalar expression over `alias`, a row of contacts; its SQL type fits `type` (text, any
+    numeric, boolean, timestamptz, jsonb); NULL, and the empty text, mean that the field is missing. `stored` is for
+    NOT NULL columns only: it lets a comparison stay bare, so that an index can serve it. `label` stands in sentences.
+    """
+
+    name: str
+    type: str
+    sql: Callable[[str, datetime], Sql]
+    label: str
+    stored: bool = False
+
+
+class UnknownField(LookupError):
+    """No such name, or not here. `code` is unknown_field or out_of_scope."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+FIELDS: dict[str, Field] = {}
+
+# Names that a bare word may not take, since a contact shows something of that name which is not an attribute, or an
+# upper floor will register it. `attributes.NAME` reaches an attribute of any name.
+RESERVED = {
+    "anonymous_id": "",
+    "attributes": "name the attribute: attributes.NAME",
+    "consents": "",
+    "contact": "the fields of a contact are named without a prefix",
+    "erased_at": "",
+    "event": "name the property: event.NAME",
+    "frequency_cap": "",
+    "id": "",
+    "lifecycle_stage": "",
+    "lists": 'use {"in_list": …}',
+    "merged_into": "",
+    "public_id": "",
+    "score": "",
+    "segments": 'use {"in_segment": …}',
+    "tags": 'use {"has_tag": …}',
+    "trigger": "name the property: trigger.NAME",
+    "updated_at": "",
+}
+_EVENT_COLUMNS = {"type": "text", "occurred_at": "instant"}
+
+
+def register_field(field: Field) -> None:
+    """Add a field; called once per field from `AppConfig.ready()`. Raises ValueError for a name or type that cannot be
+    a field's, or one that is taken."""
+    if field.type not in TYPES:
+        raise ValueError(f"{field.name}: a field's type is one of {', '.join(TYPES)}")
+    if not field.name.isidentifier() or field.name in ("attributes", "event", "trigger"):
+        raise ValueError(f"{field.name!r} cannot be the name of a field")
+    if field.name in FIELDS:
+        raise ValueError(f"the field {field.name} is registered already")
+    FIELDS[field.name] = field
+
+
+def resolve(name: str, scope: frozenset[str]) -> Target:
+    """What `name` means where the fields of `scope` (contact, event, trigger) may be read. Raises UnknownField."""
+    keys = tuple(name.split("."))
+    if not all(keys) or len(name) > MAX_NAME or len(keys) > MAX_KEYS or not name.isprintable():
+        raise UnknownField(
+            "unknown_field",
+            f"a field's name is at most {MAX_NAME} printable characters in at most {MAX_KEYS} parts with a dot between",
+        )
+    head, rest = keys[0], keys[1:]
+    if head in ("event", "trigger") and rest:
+        return _of_an_event(head, rest, scope)
+    if head == "attributes" and rest:
+        return Target("attributes", rest, "json")
+    if name in FIELDS:
+        return Target("contact", keys, FIELDS[name].type, FIELDS[name].stored)
+    if head in FIELDS or head in RESERVED:
+        hint = RESERVED.get(name) or f"an attribute of this name is attributes.{name}"
+        raise UnknownField("unknown_field", f"unknown field {name}: {hint}")
+    return Target("attributes", keys, "json")
+
+
+def operand(target: Target, *, contact: str, event: str, trigger: str, now: datetime) -> Sql:
+    """The value of `target` as an SQL expression over the given aliases."""
+    if target.space == "contact":
+        return FIELDS[target.keys[0]].sql(contact, now)
+    if target.space == "attributes":
+        return _path(f"{contact}.attributes", target.keys)
+    if target.space == "trigger":
+        # the entry event as the enrolment keeps it: its own type and time beside its properties
+        inside = target.keys in (("type",), ("occurred_at",))
+        return _path(f"{trigger}.trigger", target.keys if inside else ("properties", *target.keys))
+    if target.stored:
+        return Sql(f"{event}.{target.keys[0]}", [])
+    return _path(f"{event}.properties", target.keys)
+
+
+def label(target: Target) -> str:
+    """How sentences call it, without saying whose it is."""
+    return FIELDS[target.keys[0]].label if target.space == "contact" else ".".join(target.keys)
+
+
+def _of_an_event(space: str, keys: tuple[str, ...], scope: frozenset[str]) -> Target:
+    if space not in scope:
+        whose = "the event at hand" if space == "event" else "the entry event"
+        raise UnknownField("out_of_scope", f"there is no {space}.{keys[0]} here: {whose} cannot be asked in this place")
+    if space == "event" and len(keys) == 1 and keys[0] in _EVENT_COLUMNS:
+        return Target("event", keys, _EVENT_COLUMNS[keys[0]], stored=True)
+    return Target(space, keys, "json")
+
+
+def _path(column: str, keys: tuple[str, ...]) -> Sql:
+    """A path through JSON objects. The keys are text, so a number never picks an item of a list."""
+    return Sql(f"({column}{' -> %s::text' * len(keys)})", list(keys))
+
+
+def _column(name: str) -> Callable[[str, datetime], Sql]:
+    return lambda alias, now: Sql(f"{alias}.{name}", [])
+
+
+for _name, _type, _label in (
+    ("email", "text", "email"),
+    ("external_id", "text", "external id"),
+    ("phone", "text", "phone"),
+    ("timezone", "text", "time zone"),
+    ("locale", "text", "locale"),
+    ("region", "text", "region"),
+    ("owner_email", "text", "owner’s email"),
+    ("created_at", "instant", "creation date"),
+):
+    register_field(Field(_name, _type, _column(_name), _label, stored=True))

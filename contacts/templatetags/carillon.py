@@ -1,0 +1,45 @@
+"""The cells of `contacts.admin_cells`, for the templates of our own admin pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from contacts import admin_cells
+
+register = template.Library()
+
+register.simple_tag(admin_cells.moment)
+register.simple_tag(admin_cells.pill)
+register.simple_tag(admin_cells.pretty_json)
+register.filter("words", admin_cells.words)
+
+
+@register.simple_tag
+def state(name: str) -> SafeString:
+    return admin_cells.state_pill(name)
+
+
+@register.simple_tag
+def attribute(value: Any) -> SafeString:
+    """A stored value as people read it: text as it is, nothing as a dash, structures as JSON."""
+    if value is None or value == "":
+        return admin_cells.NOTHING
+    if isinstance(value, list | dict):
+        return admin_cells.pretty_json(value)
+    return format_html("{}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+@register.simple_tag
+def tone(name: str) -> str:
+    """The tone of a state, as the end of a class name."""
+    return admin_cells.TONES.get(name, "plain")
+
+
+@register.simple_tag
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

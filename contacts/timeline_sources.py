@@ -1,0 +1,173 @@
+"""What the ground floor knows of a contact's history: the event log, the changes, and consent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.urls import reverse
+
+from contacts import timeline
+from contacts.timeline import Before, Entry, Source
+
+# How our own events and the usual ones of a web site read; any other type is shown by its own words.
+_KNOWN: Mapping[str, tuple[str, str, str]] = {
+    "page_viewed": ("Viewed a page", "language", "sky"),
+    "form_submitted": ("Submitted a form", "assignment_turned_in", "violet"),
+    "email_sent": ("Email handed to the provider", "send", "indigo"),
+    "email_delivered": ("Email delivered", "mark_email_read", "indigo"),
+    "email_opened": ("Opened an email", "drafts", "emerald"),
+    "email_clicked": ("Clicked in an email", "ads_click", "emerald"),
+    "email_bounced": ("Email bounced", "unsubscribe", "rose"),
+    "email_complained": ("Marked an email as spam", "report", "rose"),
+    "email_unsubscribed": ("Unsubscribed", "unsubscribe", "rose"),
+    "email_deferred": ("Email deferred by the mailbox", "schedule_send", "amber"),
+    "email_rejected": ("Email refused", "block", "rose"),
+    "workflow_entered": ("Entered a journey", "login", "violet"),
+    "workflow_exited": ("Left a journey", "logout", "violet"),
+    "score_threshold_crossed": ("Crossed a score threshold", "trending_up", "rose"),
+}
+_TELLING = (
+    "name",
+    "title",
+    "path",
+    "url",
+    "template",
+    "form",
+    "plan",
+    "product",
+    "total",
+    "amount",
+    "link",
+    "threshold",
+)
+_MACHINERY = frozenset({"message_id", "enrolment_id", "workflow_id", "version_id", "step"})
+_SHOWN_VALUES = 3
+_LONGEST_VALUE = 60
+
+_CHANGE_ICONS = {"tag": "sell", "identity": "badge", "identity_conflict": "warning", "list": "list"}
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def summary(properties: Mapping[str, Any]) -> str:
+    """The few properties that say most about an event, on one line."""
+    scalars = {
+        name: value
+        for name, value in properties.items()
+        if name not in _MACHINERY and value is not None and not isinstance(value, list | dict)
+    }
+    telling = [name for name in _TELLING if name in scalars]
+    chosen = (telling + [name for name in scalars if name not in telling])[:_SHOWN_VALUES]
+    return " · ".join(f"{name.replace('_', ' ')}: {_value(scalars[name])}" for name in chosen)
+
+
+def describe(event_type: str) -> tuple[str, str, str]:
+    """An event type's words, icon and tone."""
+    known = _KNOWN.get(event_type)
+    return known or (event_type.replace("_", " ").capitalize(), "bolt", "sky")
+
+
+def events(*, contact_id: int, before: Before, limit: int, alone: bool) -> list[Entry]:
+    hidden = [] if alone else sorted(timeline.told_elsewhere())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, type, occurred_at, properties::text, source, processed FROM contact_events
+             WHERE contact_id = %s AND (occurred_at, id) < (%s, %s) AND type <> ALL(%s)
+             ORDER BY occurred_at DESC, id DESC LIMIT %s
+            """,
+            [contact_id, before.at, before.id, hidden, limit],
+        )
+        rows = cursor.fetchall()
+    return [_event(row) for row in rows]
+
+
+def _event(row: tuple[Any, ...]) -> Entry:
+    id, event_type, at, properties, source, processed = row
+    title, icon, tone = describe(event_type)
+    stored = json.loads(properties)
+    return Entry(
+        at=at,
+        id=id,
+        type=event_type,
+        title=title,
+        detail=summary(stored if isinstance(stored, dict) else {}) or f"from {source}",
+        icon=icon,
+        tone=tone,
+        badge="" if processed else "Held: no tracking consent",
+        badge_tone="warn",
+        url=reverse("admin:contacts_contactevent_change", args=[id]),
+    )
+
+
+def changes(*, contact_id: int, before: Before, limit: int, alone: bool) -> list[Entry]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, changed_at, kind, name, old::text, new::text, source FROM contact_changes
+             WHERE contact_id = %s AND (changed_at, id) < (%s, %s)
+             ORDER BY changed_at DESC, id DESC LIMIT %s
+            """,
+            [contact_id, before.at, before.id, limit],
+        )
+        rows = cursor.fetchall()
+    return [_change(row) for row in rows]
+
+
+def _change(row: tuple[Any, ...]) -> Entry:
+    id, at, kind, name, old, new, source = row
+    was, is_now = (None if text is None else json.loads(text) for text in (old, new))
+    if kind == "tag":
+        title, detail = (f"Tag removed: {name}", "") if is_now in (None, False) else (f"Tag added: {name}", "")
+    elif kind == "identity_conflict":
+        title, detail = f"Conflicting identifier: {name}", "kept apart, nothing was merged"
+    else:
+        title = f"{name.replace('_', ' ').capitalize()} changed"
+        detail = f"{_value(was)} → {_value(is_now)}"
+    return Entry(
+        at=at,
+        id=id,
+        type=f"{kind}_changed",
+        title=title,
+        detail=" · ".join(part for part in (detail, f"by {source}") if part),
+        icon=_CHANGE_ICONS.get(kind, "edit"),
+        tone="amber" if kind == "identity_conflict" else "emerald" if kind == "tag" else "plain",
+    )
+
+
+def consent(*, contact_id: int, before: Before, limit: int, alone: bool) -> list[Entry]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, recorded_at, category, topic, state, source FROM consent_records
+             WHERE contact_id = %s AND (recorded_at, id) < (%s, %s)
+             ORDER BY recorded_at DESC, id DESC LIMIT %s
+            """,
+            [contact_id, before.at, before.id, limit],
+        )
+        rows = cursor.fetchall()
+    return [
+        Entry(
+            at=at,
+            id=id,
+            type="consent_recorded",
+            title=f"{category.replace('_', ' ').capitalize()} consent {state}",
+            detail=" · ".join(part for part in (f"topic {topic}" if topic else "", f"by {source}") if part),
+            icon="verified_user" if state == "granted" else "gpp_bad",
+            tone="emerald" if state == "granted" else "rose",
+        )
+        for id, at, category, topic, state, source in rows
+    ]
+
+
+timeline.register(Source("events", "Events", events))
+timeline.register(Source("changes", "Changes", changes, tells=frozenset({"tag_added"})))
+timeline.register(Source("consent", "Consent", consent))

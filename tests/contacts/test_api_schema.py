@@ -1,0 +1,19 @@
+"""The OpenAPI document of the ground floor's addresses."""
+
+from __future__ import annotations
+
+from django.test import override_settings
+from drf_spectacular.generators import SchemaGenerator
+
+from contacts import api_schema, urls
+
+
+@override_settings(ROOT_URLCONF="contacts.urls")
+def test_every_address_is_described():
+    document = SchemaGenerator(patterns=urls.urlpatterns).get_schema(request=None, public=True)
+    document = api_schema.describe_events(document, None, None, True)
+    assert set(document["paths"]) == {"/api/v1/events", "/api/v1/contacts/", "/api/v1/contacts/{public_id}/"}
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["apiKey"]["scheme"] == "bearer"
+    batch = document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert batch["properties"]["events"]["maxItems"] == 1000
