@@ -16,7 +16,7 @@ from config.processes import Fleet, Process
 from config.programs import Programs
 from config.state import State
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
 
 
 class Installation:
@@ -47,8 +47,7 @@ class Installation:
 
     def __enter__(self) -> Installation:
         self._fleet.launch(*self._programs.workers())
-        self._fleet.launch(*self._programs.clocks())
-        self._fleet.launch(self._programs.sandbox())
+        self._fleet.launch(*self._programs.ringers())
         self._fleet.launch(self._programs.web(self._holder.fileno()))
         self.until(lambda: readiness.ask(self.port).ready, "the installation to be ready")
         return self

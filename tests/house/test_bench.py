@@ -1,0 +1,80 @@
+"""The bench harness: what it publishes, and that it compares like with like."""
+
+import json
+import os
+
+import pytest
+
+from tests.bench import harness, journey
+from tests.bench.harness import Claim, Contender, Result, Round
+from tests.bench.peers.naive import tasks as naive
+
+
+def round_of(items: int, seconds: float, cpu: float) -> Round:
+    return Round(items=items, seconds=seconds, cpu=cpu, rss_mb=100.0)
+
+
+def test_a_row_is_the_median_of_its_rounds():
+    row = harness.median_row("ours", [round_of(100, 1.0, 0.01), round_of(100, 2.0, 0.02), round_of(100, 50.0, 0.9)])
+    assert (row.items, row.per_second, row.cpu_us, row.rss_mb) == (100, 50.0, 200.0, 100.0)
+
+
+def test_a_claim_holds_from_its_goal_on():
+    assert harness.at_least("x", 100.0, 100.0).holds
+    assert not harness.at_least("x", 99.999, 100.0).holds
+
+
+def test_the_ratio_is_how_many_times_our_cost_theirs_is():
+    ours, theirs = (harness.median_row(what, [round_of(100, 1.0, cpu)]) for what, cpu in [("a", 0.01), ("b", 1.5)])
+    assert harness.cpu_ratio(ours, theirs) == pytest.approx(150.0)
+
+
+def test_contenders_take_turns_and_only_the_run_is_measured():
+    deeds: list[str] = []
+
+    def contender(name: str) -> Contender:
+        def run() -> int:
+            deeds.append(f"{name} runs")
+            return 10
+
+        return Contender(
+            what=name,
+            prepare=lambda: deeds.append(f"{name} prepares"),
+            run=run,
+            settle=lambda: deeds.append(f"{name} settles"),
+            roots=lambda: [os.getpid()],
+            workers=lambda: [os.getpid()],
+        )
+
+    rounds = harness.interleave([contender("a"), contender("b")], 2, say=lambda line: None)
+    turn = ["a prepares", "a runs", "a settles", "b prepares", "b runs", "b settles"]
+    assert deeds == turn * 2
+    assert [len(turns) for turns in rounds.values()] == [2, 2]
+    assert rounds["a"][0].items == 10
+
+
+def test_the_json_is_what_the_contract_says(tmp_path):
+    row = harness.median_row("ours", [round_of(100, 1.0, 0.01)])
+    result = Result(machine={"cores": 2}, rows=[row], claims=[harness.at_least("fast", 3.0, 2.0)], rounds={})
+    written = json.loads(harness.write(tmp_path, "engine", result, quick=True).read_text())
+    assert written["quick"] is True
+    assert written["machine"] == {"cores": 2}
+    assert written["rows"] == [{"what": "ours", "items": 100, "per_second": 100.0, "cpu_us": 100.0, "rss_mb": 100.0}]
+    assert written["claims"] == [{"name": "fast", "value": 3.0, "goal": 2.0, "holds": True}]
+    assert "FAILS" in harness.table([row], [Claim("slow", 1.0, 2.0, False)])
+
+
+def test_the_benchs_journey_is_one_that_the_product_publishes():
+    from workflows.definition.validation import validate
+
+    assert [problem for problem in validate(journey.definition()) if problem.severity == "error"] == []
+
+
+def test_the_naive_peer_decides_each_branch_both_ways():
+    conditions = [step["config"]["arms"][0]["if"] for step in journey.definition()["steps"].values()]
+    yes = {"plan": "pro", "country": "DE", "seats": 150, "job_title": "Brand director", "mrr": 900,
+           "company_size": 5, "industry": "software"}  # fmt: skip
+    assert [naive.holds(condition, yes) for condition in conditions] == [True] * journey.STEPS
+    assert [naive.holds(condition, {}) for condition in conditions] == [False] * journey.STEPS
+    with pytest.raises(ValueError, match="does not know"):
+        naive.holds({"has_tag": "vip"}, yes)
