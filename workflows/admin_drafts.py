@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+from contacts.collect import strict_json
 from workflows.definition.validation import validate
 
 LARGEST = 1_000_000  # characters
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 STARTER: dict[str, Any] = {
     "schema": 1,
@@ -49,17 +52,25 @@ def read_draft(text: str, *, anything: bool = False) -> dict[str, Any]:
     if len(text) > LARGEST:
         raise BadDraft("This is too long for a journey.")
     try:
-        definition = json.loads(text, parse_constant=_refuse)
+        json.loads(text)  # for the place of a mistake, which the strict reader does not tell
     except json.JSONDecodeError as error:
         raise BadDraft(f"Line {error.lineno}, column {error.colno}: this is not JSON ({error.msg.lower()}).") from error
-    except (ValueError, RecursionError) as error:
-        raise BadDraft("This is not JSON that can be stored.") from error
+    except (ValueError, RecursionError):
+        pass  # the strict reader says it in better words
+    try:
+        definition = strict_json.read(text.encode("utf-8", "surrogatepass"))
+    except ValueError as error:
+        raise BadDraft(f"This is not JSON: {error}.") from error
+    fault = strict_json.fault_in(definition, strict_json.DOCUMENT)
+    if fault is not None:
+        raise BadDraft(f"{'.'.join(str(part) for part in fault.loc) or 'The text'} {fault.msg}.")
     if not isinstance(definition, dict):
         raise BadDraft("A definition is an object: it begins with { and ends with }.")
-    if "\\u0000" in json.dumps(definition) or not _encodable(definition):
-        raise BadDraft("The text holds a character that cannot be stored.")
-    if not anything and (not isinstance(definition.get("slug"), str) or not definition["slug"]):
-        raise BadDraft('The definition needs a slug, the short name that never changes: "slug": "my-journey".')
+    if not anything and not _SLUG.fullmatch(str(definition.get("slug", ""))):
+        raise BadDraft(
+            "The definition needs a slug, the short name that never changes: small letters, digits, hyphens, such as "
+            "“my-journey”."
+        )
     return definition
 
 
@@ -72,15 +83,3 @@ def problem_rows(definition: dict[str, Any]) -> list[dict[str, Any]]:
         name = step.get("name") if isinstance(step, dict) else None
         rows.append({**problem.as_dict(), "step_name": str(name or problem.step or "The journey")})
     return rows
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
-def _encodable(definition: Any) -> bool:
-    try:
-        json.dumps(definition, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -68,7 +68,9 @@ class OfAJourneyAdmin(RecordAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         asked = request.GET.get("workflow", "")
-        workflow = Workflow.objects.select_related("live_version").filter(pk=asked).first() if asked.isdecimal() else None
+        workflow = (
+            Workflow.objects.select_related("live_version").filter(pk=asked).first() if asked.isdecimal() else None
+        )
         context: dict[str, Any] = {"tab": self.tab}
         if workflow is not None:
             journeys = reverse("admin:workflows_workflow_changelist")
@@ -85,12 +87,15 @@ class OfAJourneyAdmin(RecordAdmin):
 @admin.register(Enrolment)
 class EnrolmentAdmin(OfAJourneyAdmin):
     tab = "people"
-    list_display = ("who", "journey", "state_shown", "where", "wakes", "entered")
-    list_display_links = ("journey",)
+    title_of_list = "People in journeys"
+    list_display = ("who", "state_shown", "where", "wakes", "entered")
+    list_display_links = ("who",)
     list_select_related = ("workflow", "version")
     list_filter = (WorkflowFilter, StateFilter)
     record_template = "admin/workflows/enrolment.html"
-    empty = Empty("login", "Nobody has entered a journey yet", "When an event matches a live journey, its contact appears here.")
+    empty = Empty(
+        "login", "Nobody has entered a journey yet", "When an event matches a live journey, its contact appears here."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).defer("version__definition", "workflow__draft")
@@ -104,11 +109,7 @@ class EnrolmentAdmin(OfAJourneyAdmin):
 
     @admin.display(description="Contact")
     def who(self, row: Enrolment) -> SafeString:
-        return link(row.shown_contact, reverse("admin:contacts_contact_change", args=[row.contact_id]))
-
-    @admin.display(description="Journey")
-    def journey(self, row: Enrolment) -> SafeString:
-        return stacked(row.workflow.name, str(row.version))
+        return stacked(row.shown_contact, f"{row.workflow.name} {row.version}")
 
     @admin.display(description="State")
     def state_shown(self, row: Enrolment) -> SafeString:
@@ -166,9 +167,15 @@ class EnrolmentAdmin(OfAJourneyAdmin):
 @admin.register(EntryRefusal)
 class EntryRefusalAdmin(OfAJourneyAdmin):
     tab = "refusals"
-    list_display = ("who", "journey", "reason_shown", "refused")
-    list_display_links = ("reason_shown",)
-    empty = Empty("door_front", "Nobody was refused", "When an event matches a journey and its contact may not enter, the reason is kept here.")
+    title_of_list = "Not let in"
+    nouns = ("refusal", "refusals")
+    list_display = ("who", "reason_shown", "refused")
+    list_display_links = ("who",)
+    empty = Empty(
+        "door_front",
+        "Nobody was refused",
+        "When an event matches a journey and its contact may not enter, the reason is kept here.",
+    )
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
         contacts = names_of({row.contact_id for row in rows})
@@ -179,11 +186,7 @@ class EntryRefusalAdmin(OfAJourneyAdmin):
 
     @admin.display(description="Contact")
     def who(self, row: EntryRefusal) -> SafeString:
-        return link(row.shown_contact, reverse("admin:contacts_contact_change", args=[row.contact_id]))
-
-    @admin.display(description="Journey")
-    def journey(self, row: EntryRefusal) -> SafeString:
-        return link(row.shown_journey.text, row.shown_journey.url)
+        return stacked(row.shown_contact, row.shown_journey.text)
 
     @admin.display(description="Not let in because")
     def reason_shown(self, row: EntryRefusal) -> SafeString:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +19,6 @@ from contacts.admin_cells import moment, pill, stacked
 from contacts.admin_lists import CarillonAdmin, Empty
 from workflows import publishing
 from workflows.admin_drafts import STARTER, BadDraft, problem_rows, read_draft
-from workflows.definition.validation import validate
 from workflows.figures import figures
 from workflows.models import Workflow, WorkflowVersion
 from workflows.spelling import spelled
@@ -45,7 +43,7 @@ class JourneyAdmin(CarillonAdmin):
     empty = Empty(
         "account_tree",
         "No journeys yet",
-        "A journey says what happens to a contact after an event: emails, waits, branches. Write one here, or bring a file:",
+        "A journey says what happens to a contact after an event: emails, waits, branches. To bring one from a file:",
         ".venv/bin/python manage.py import_workflow workflows/samples/first-order.yaml",
     )
 

@@ -23,6 +23,7 @@ from workflows.versions import CompiledVersion
 
 BATCH = 500
 SHARDS_AT_ONCE = 8
+ENGAGEMENT = frozenset({"email_opened", "email_clicked"})
 LOCK_CLASS = {"urgent": 7301, "bulk": 7302}  # first key of the advisory locks; the shard is the second
 
 
@@ -74,12 +75,17 @@ def _match(lane: str, shards: list[int], limit: int) -> bool:
     if not events:
         return False
     triggers = _triggers({event.type for event in events})
-    candidates = [event for event in events if event.type in triggers]
+    candidates = [event for event in events if event.type in triggers and not _is_machine(event)]
     if candidates:
         claimed = _claim(candidates, now)
         _enrol(lane, [event for event in candidates if event.id in claimed], triggers, now)
     chaos.point("intake.matched")
     return True
+
+
+def _is_machine(event: Event) -> bool:
+    """Opens and clicks by mail scanners start nothing: engagement means people, here as in conditions."""
+    return event.type in ENGAGEMENT and event.properties.get("is_machine") is True
 
 
 def _take(lane: str, shards: list[int], limit: int) -> list[Event]:

@@ -14,25 +14,30 @@ from workflows import wording
 from workflows.admin_enrolments import step_names
 
 _TELLS = frozenset({"workflow_entered", "workflow_exited"})
-# One number orders what one enrolment did at one instant: entering, its steps, leaving. A journey has at most 200 steps.
+# One number orders what one enrolment did at one instant: entering, its steps, leaving (a journey has 200 at most).
 _PLACES = 1_000
 _LAST_PLACE = _PLACES - 1
+
+_OF_A_CONTACT = """
+          FROM workflow_enrolments e
+          JOIN workflows w ON w.id = e.workflow_id
+          JOIN workflow_versions v ON v.id = e.version_id"""
 
 _ROWS = f"""
     SELECT * FROM (
         SELECT e.id * {_PLACES} AS place, e.entered_at AS at, 'entered' AS what, e.id, w.name, v.number, e.version_id,
                '' AS step, '' AS step_type, '' AS port, '{{}}' AS detail
-          FROM workflow_enrolments e JOIN workflows w ON w.id = e.workflow_id JOIN workflow_versions v ON v.id = e.version_id
+        {_OF_A_CONTACT}
          WHERE e.contact_id = %(contact)s
         UNION ALL
         SELECT e.id * {_PLACES} + {_LAST_PLACE}, e.finished_at, 'finished', e.id, w.name, v.number, e.version_id,
                e.step, e.state, e.exit_reason, '{{}}'
-          FROM workflow_enrolments e JOIN workflows w ON w.id = e.workflow_id JOIN workflow_versions v ON v.id = e.version_id
+        {_OF_A_CONTACT}
          WHERE e.contact_id = %(contact)s AND e.finished_at IS NOT NULL
         UNION ALL
-        SELECT e.id * {_PLACES} + least(j.seq, {_LAST_PLACE - 1}), j.at, j.outcome, e.id, w.name, v.number, e.version_id,
-               j.step, j.step_type, j.port, j.detail::text
-          FROM workflow_enrolments e JOIN workflows w ON w.id = e.workflow_id JOIN workflow_versions v ON v.id = e.version_id
+        SELECT e.id * {_PLACES} + least(j.seq, {_LAST_PLACE - 1}), j.at, j.outcome, e.id, w.name, v.number,
+               e.version_id, j.step, j.step_type, j.port, j.detail::text
+        {_OF_A_CONTACT}
           JOIN workflow_journal j ON j.enrolment_id = e.id
          WHERE e.contact_id = %(contact)s AND (%(alone)s OR j.step_type <> ALL(%(sends)s)) AND j.outcome <> 'left'
     ) told

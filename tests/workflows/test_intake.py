@@ -134,6 +134,16 @@ def test_a_paused_workflow_takes_nobody(now):
     assert not Enrolment.objects.exists()
 
 
+def test_an_open_by_a_machine_starts_nothing():
+    trigger = {"trigger": {"type": "event", "event": "email_opened"}, "re_entry": {"policy": "never"}}
+    journeys.publish(definition(END, entry=trigger))
+    human, machine = journeys.contacts(2)
+    journeys.track(human, "email_opened", properties={"is_machine": False})
+    journeys.track(machine, "email_opened", properties={"is_machine": True})
+    match_all()
+    assert list(Enrolment.objects.values_list("contact_id", flat=True)) == [human]
+
+
 def test_a_bulk_event_makes_a_bulk_enrolment():
     journeys.publish(definition(END))
     contact = journeys.contact()

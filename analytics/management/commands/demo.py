@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -21,6 +20,7 @@ from contacts import access, clock
 from contacts.models import ApiKey, Contact
 from scoring import rulesets
 from workflows import importing
+from workflows.definition import reading
 
 SAMPLES = Path(settings.BASE_DIR) / "workflows" / "samples"
 SLICE = 4000  # purchases of the first days; --all replays everything
@@ -106,7 +106,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             rulesets.activate(name="lead", rules=RULES, mql_threshold=60, now=now)
         for path in sorted(SAMPLES.glob("*.yaml")):
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document = reading.read(path.read_text(encoding="utf-8"))
             imported = importing.import_document(document, by="demonstration", publish=True, now=now)
             self.stdout.write(f"published {imported.slug} as version {imported.version}")
 

@@ -6,11 +6,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.core.management.base import BaseCommand, CommandError
 
 from contacts import clock
 from workflows import importing
+from workflows.definition import reading
 from workflows.publishing import CannotPublish
 
 
@@ -23,10 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, publish: bool, **options: Any) -> None:
         try:
-            document = yaml.safe_load(file.read_text(encoding="utf-8"))
+            document = reading.read(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise CommandError(f"cannot read {file}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (reading.UnreadableFile, UnicodeDecodeError) as error:
             raise CommandError(f"{file} is neither YAML nor JSON: {error}") from error
         try:
             imported = importing.import_document(document, by="import_workflow", publish=publish, now=clock.now())

@@ -1,13 +1,9 @@
 // The draft of a journey as JSON: says at once where the text cannot be read, asks the server half a second after the
 // last key what is wrong with the journey, marks those lines, and leads from each problem to its place.
 import { CodeEditor } from "../contacts/code_editor.js";
-import { placeOf, read } from "./definition_places.js";
+import { neat, placeOf, read } from "../contacts/json_places.js";
 
-const shown = document.querySelector("textarea[data-show]");
-if (shown) new CodeEditor(shown, "json");
-
-const area = document.getElementById("draft");
-if (area) edit(area);
+const pathOf = ({ step, field }) => [...(step ? ["steps", step] : []), ...(field ? field.split(".") : [])];
 
 function edit(textarea) {
   const editor = new CodeEditor(textarea, "json");
@@ -26,8 +22,8 @@ function edit(textarea) {
     const { places } = read(editor.text);
     const lines = new Map();
     for (const button of list.querySelectorAll(".cl-problem")) {
-      const { step, field, severity, message } = button.dataset;
-      const line = editor.lineOf(placeOf(places, step, field).start);
+      const { severity, message } = button.dataset;
+      const line = editor.lineOf(placeOf(places, pathOf(button.dataset)).start);
       const mark = { line, severity: severity === "error" ? "bad" : "warn", message };
       lines.set(line, lines.has(line) ? severer(lines.get(line), mark) : mark);
     }
@@ -63,7 +59,7 @@ function edit(textarea) {
     const button = event.target.closest(".cl-problem");
     if (!button) return;
     const { places } = read(editor.text);
-    const place = placeOf(places, button.dataset.step, button.dataset.field);
+    const place = placeOf(places, pathOf(button.dataset));
     editor.goTo(place.start, place.end);
   });
 
@@ -81,8 +77,8 @@ function edit(textarea) {
         editor.goTo(error.offset);
         return;
       }
-      const neat = JSON.stringify(JSON.parse(editor.text), null, 2);
-      if (neat !== editor.text) editor.replace(0, editor.text.length, neat);
+      const formatted = neat(JSON.parse(editor.text));
+      if (formatted !== editor.text) editor.replace(0, editor.text.length, formatted);
       editor.goTo(0);
     });
   }
@@ -100,3 +96,9 @@ function edit(textarea) {
 
   marksOfList();
 }
+
+const shown = document.querySelector("textarea[data-show]");
+if (shown) new CodeEditor(shown, "json");
+
+const area = document.getElementById("draft");
+if (area) edit(area);
