@@ -1,4 +1,4 @@
-"""The ledger: what was meant to be sent (messages), what is under way (outbox), and what happened (contact_send_log)."""
+"""The ledger: what was meant to be sent (messages), what is under way (outbox), what happened (contact_send_log)."""
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
@@ -39,10 +39,18 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=Q(message_class__in=["marketing", "transactional"]), name="message_class_is_known"
             ),
+            models.CheckConstraint(condition=Q(priority__range=(1, 10)), name="message_priority_is_1_to_10"),
+            models.CheckConstraint(condition=Q(lane__in=["urgent", "bulk"]), name="message_lane_is_known"),
         ]
         indexes = [
             models.Index(fields=["contact_id", "-id"], name="messages_of_a_contact"),
             models.Index(fields=["workflow_id", "-id"], name="messages_of_a_workflow"),
+            # what an enrolment left in the queue, when it ends before its time
+            models.Index(
+                fields=["enrolment_id"],
+                condition=Q(enrolment_id__isnull=False),
+                name="messages_of_an_enrolment",
+            ),
         ]
 
 
@@ -75,7 +83,10 @@ class OutboxEntry(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["lane", "due_at"], condition=Q(state="queued"), name="outbox_due"),
+            # the gate's claim: for each priority, those that have been due the longest
+            models.Index(
+                fields=["lane", "priority", "due_at", "message"], condition=Q(state="queued"), name="outbox_due"
+            ),
             models.Index(fields=["contact_id"], condition=Q(state="queued"), name="outbox_queued_of_a_contact"),
             models.Index(fields=["address_id"], condition=Q(state="sending"), name="outbox_sending_to_an_address"),
             models.Index(fields=["lease_until"], condition=~Q(state="queued"), name="outbox_leases"),
@@ -110,12 +121,17 @@ class SendLogEntry(models.Model):
     class Meta:
         db_table = "contact_send_log"
         constraints = [
-            models.CheckConstraint(condition=Q(cap_delta=0) | Q(counts_at__isnull=False), name="counted_sends_say_when"),
+            models.CheckConstraint(
+                condition=Q(cap_delta=0) | Q(counts_at__isnull=False), name="counted_sends_say_when"
+            ),
         ]
         indexes = [
             models.Index(fields=["message", "id"], name="send_log_of_a_message"),
             models.Index(
-                fields=["contact_id", "counts_at"], condition=~Q(cap_delta=0), include=["cap_delta"], name="send_log_cap"
+                fields=["contact_id", "counts_at"],
+                condition=~Q(cap_delta=0),
+                include=["cap_delta"],
+                name="send_log_cap",
             ),
             models.Index(fields=["kind", "at"], name="send_log_by_kind"),
         ]

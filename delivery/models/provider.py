@@ -32,5 +32,7 @@ class SandboxMail(models.Model):
         db_table = "sandbox_mails"
         indexes = [
             models.Index(fields=["-id"], name="sandbox_mails_newest_first"),
-            models.Index(fields=["reacts_at"], condition=models.Q(reacts_at__isnull=False), name="sandbox_mails_to_react"),
+            models.Index(
+                fields=["reacts_at"], condition=models.Q(reacts_at__isnull=False), name="sandbox_mails_to_react"
+            ),
         ]

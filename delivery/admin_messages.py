@@ -1,0 +1,177 @@
+"""Messages: what was meant to be sent, what became of it, and why. The ledger is append-only; these pages read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from contacts import admin_floors
+from contacts.admin_cells import NOTHING, TONES, link, moment, pill, stacked
+from contacts.admin_contacts import contact_ids_of, names_of
+from contacts.admin_lists import Empty, RecordAdmin
+from delivery import wording
+from delivery.models import Feedback, Message, OutboxEntry, SendLogEntry
+from delivery.models.message import OPEN_STATES, STATES
+
+NEWEST_OF_A_STATE = 10_000  # a state has no index of its own: its newest messages are found through the log
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [(state, state.replace("_", " ").capitalize()) for state in STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        state = self.value()
+        if state in OPEN_STATES:
+            return queryset.filter(pk__in=OutboxEntry.objects.filter(state=state).values("message_id"))
+        if state in STATES:
+            newest = SendLogEntry.objects.filter(kind=state).order_by("-at").values("message_id")
+            return queryset.filter(pk__in=newest[:NEWEST_OF_A_STATE])
+        return queryset
+
+
+class ClassFilter(admin.SimpleListFilter):
+    title = "class"
+    parameter_name = "class"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("marketing", "Marketing"), ("transactional", "Transactional")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(message_class=self.value()) if self.value() else queryset
+
+
+@admin.register(Message)
+class MessageAdmin(RecordAdmin):
+    list_display = ("what", "who", "outcome", "journey", "created")
+    list_display_links = ("what",)
+    list_select_related = ("template_version__template",)
+    list_filter = (StateFilter, ClassFilter)
+    ordering = ("-id",)
+    search_fields = ("contact_id",)
+    search_help_text = "A contact's email or external id"
+    record_template = "admin/delivery/message.html"
+    empty = Empty(
+        "send", "No messages yet", "Each email that a journey wants to send appears here, with what became of it."
+    )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(contact_id__in=contact_ids_of(search_term)), False
+
+    def furnish(self, rows: list[Any], *, now: datetime) -> None:
+        contacts = names_of({message.contact_id for message in rows})
+        journeys = admin_floors.names("workflow", [message.workflow_id for message in rows])
+        states = states_of([message.pk for message in rows])
+        for message in rows:
+            message.shown_contact = contacts.get(message.contact_id, f"Contact {message.contact_id}")
+            message.shown_journey = journeys.get(message.workflow_id)
+            message.shown_state = states.get(message.pk, ("queued", "", "", None, "", message.created_at))
+
+    @admin.display(description="Message")
+    def what(self, message: Message) -> SafeString:
+        template = message.template_version
+        return stacked(template.template.name, f"{message.channel} · {template}")
+
+    @admin.display(description="To")
+    def who(self, message: Any) -> SafeString:
+        return link(message.shown_contact, reverse("admin:contacts_contact_change", args=[message.contact_id]))
+
+    @admin.display(description="Outcome")
+    def outcome(self, message: Any) -> SafeString:
+        state, why, provider, _, said, _ = message.shown_state
+        words = f"{provider} said: {said}" if said else ""
+        shown = pill(state.replace("_", " ").capitalize(), TONES.get(state, "plain"))
+        return stacked(shown, wording.reason(why) if why else words[:80])
+
+    @admin.display(description="Journey")
+    def journey(self, message: Any) -> SafeString:
+        name = message.shown_journey
+        if name is None:
+            return NOTHING
+        return stacked(link(name.text, name.url), message.step)
+
+    @admin.display(description="Asked for")
+    def created(self, message: Message) -> SafeString:
+        return moment(message.created_at, seconds=True)
+
+    def record(self, request: HttpRequest, row: Message, *, now: datetime) -> dict[str, Any]:
+        state, why, provider, code, said, changed_at = states_of([row.pk]).get(
+            row.pk, ("queued", "", "", None, "", row.created_at)
+        )
+        contact = names_of({row.contact_id}).get(row.contact_id, f"Contact {row.contact_id}")
+        journey = admin_floors.names("workflow", [row.workflow_id]).get(row.workflow_id or 0)
+        enrolment = admin_floors.names("enrolment", [row.enrolment_id]).get(row.enrolment_id or 0)
+        version = row.template_version
+        entries: list[Any] = list(SendLogEntry.objects.filter(message=row).order_by("id"))
+        for entry in entries:
+            entry.deed = wording.DEEDS.get(entry.kind, entry.kind.replace("_", " ").capitalize())
+            entry.why = wording.reason(entry.reason) if entry.reason else ""
+            entry.found = wording.evidence(entry.evidence if isinstance(entry.evidence, dict) else {})
+        heard: list[Any] = list(Feedback.objects.filter(message_id=row.pk).order_by("occurred_at", "id")[:200])
+        for note in heard:
+            note.words, note.tone = wording.feedback(note.kind)
+            note.who = wording.who(note.kind, note.is_machine)
+        answer = " ".join(str(part) for part in (code, said) if part)
+        return {
+            "name": f"{version.template.name} to {contact}",
+            "state": state,
+            "verdict": wording.verdict(state, why),
+            "changed_at": changed_at,
+            "explained": next((entry.found for entry in reversed(entries) if entry.kind == state and entry.found), ""),
+            "provider": provider,
+            "answer": answer,
+            "facts": [
+                ("To", link(contact, reverse("admin:contacts_contact_change", args=[row.contact_id]))),
+                (
+                    "Template",
+                    format_html(
+                        "{} {}",
+                        link(
+                            version.template.name, reverse("admin:delivery_template_change", args=[version.template_id])
+                        ),
+                        version,
+                    ),
+                ),
+                ("Journey", link(journey.text, journey.url) if journey else NOTHING),
+                ("Step", row.step or NOTHING),
+                ("Way through it", link(enrolment.text, enrolment.url) if enrolment else NOTHING),
+                ("Class", f"{row.message_class}{', free of the frequency cap' if row.override_cap else ''}"),
+                ("Topic", row.topic or NOTHING),
+                ("Lane and priority", f"{row.lane}, {row.priority}"),
+                ("Asked for", moment(row.created_at, seconds=True)),
+                ("Message id", format_html('<code class="cl-code">{}</code>', row.public_id)),
+                ("Made once by", format_html('<code class="cl-code">{}</code>', row.idempotency_key)),
+            ],
+            "entries": entries,
+            "heard": heard,
+            "documents": [("Data for the template", row.context)] if row.context else [],
+        }
+
+
+MessageState = tuple[str, str, str, int | None, str, datetime]
+
+
+def states_of(message_ids: list[int]) -> dict[int, MessageState]:
+    """(state, reason, provider, its code, its words, since when) of each message. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT message_id, state, reason, provider, provider_code, provider_said, changed_at
+              FROM message_states WHERE message_id = ANY(%s)
+            """,
+            [message_ids],
+        )
+        return {row[0]: tuple(row[1:]) for row in cursor.fetchall()}

@@ -1,0 +1,110 @@
+"""Providers, and the sandbox's inbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from contacts.admin_cells import NOTHING, link, moment, pill, stacked
+from contacts.admin_lists import Empty, RecordAdmin
+from delivery import stopping, wording
+from delivery.models import Message, Provider, SandboxMail
+
+
+@admin.register(Provider)
+class ProviderAdmin(RecordAdmin):
+    list_display = ("name", "standing", "since", "stopped_why")
+    ordering = ("name",)
+    record_template = "admin/delivery/provider.html"
+    empty = Empty("dns", "No provider was used yet", "The first message makes the row of the provider that sends it.")
+
+    def may_resume(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("delivery.change_provider")
+
+    @admin.display(description="State")
+    def standing(self, provider: Provider) -> SafeString:
+        return pill("Stopped", "bad") if provider.stopped_at else pill("Running", "good")
+
+    @admin.display(description="Stopped since")
+    def since(self, provider: Provider) -> SafeString:
+        return moment(provider.stopped_at, seconds=True)
+
+    def record(self, request: HttpRequest, row: Provider, *, now: datetime) -> dict[str, Any]:
+        stopped = [("Stopped since", self.since(row)), ("Why", row.stopped_why or NOTHING)] if row.stopped_at else []
+        return {
+            "name": row.name,
+            "facts": [("State", self.standing(row)), *stopped],
+            "may_resume": row.stopped_at is not None and self.may_resume(request),
+        }
+
+    def get_urls(self) -> list[Any]:
+        resume = self.admin_site.admin_view(self.resume_view)
+        return [path("<str:name>/resume/", resume, name="delivery_provider_resume"), *super().get_urls()]
+
+    def resume_view(self, request: HttpRequest, name: str) -> HttpResponse:
+        if request.method != "POST" or not self.may_resume(request):
+            raise PermissionDenied
+        if stopping.resume(name):
+            messages.success(request, f"{name} is used again; its queued messages go out now.")
+        return HttpResponseRedirect(reverse("admin:delivery_provider_change", args=[name]))
+
+
+@admin.register(SandboxMail)
+class SandboxMailAdmin(RecordAdmin):
+    """What the sandbox provider took instead of sending it."""
+
+    title_of_list = "Sandbox inbox"
+    nouns = ("mail", "mails")
+    list_display = ("mail", "to_address", "received", "next_reaction")
+    list_display_links = ("mail",)
+    ordering = ("-id",)
+    search_fields = ("to_address__startswith",)
+    search_help_text = "How an address begins"
+    record_template = "admin/delivery/sandbox_mail.html"
+    empty = Empty(
+        "inbox",
+        "The inbox is empty",
+        "With the sandbox provider nothing leaves this machine: what journeys send is kept here to be read.",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).defer("html")
+
+    @admin.display(description="Mail")
+    def mail(self, row: SandboxMail) -> SafeString:
+        return stacked(row.subject or "(no subject)", " ".join(row.text.split())[:90])
+
+    @admin.display(description="Received")
+    def received(self, row: SandboxMail) -> SafeString:
+        return moment(row.received_at, seconds=True)
+
+    @admin.display(description="What its reader does next")
+    def next_reaction(self, row: SandboxMail) -> SafeString:
+        return pill(wording.reaction(row.reaction), "info") if row.reaction and row.reacts_at else NOTHING
+
+    def record(self, request: HttpRequest, row: SandboxMail, *, now: datetime) -> dict[str, Any]:
+        message = Message.objects.filter(public_id=row.mid).only("pk").first()
+        return {
+            "name": row.subject or "(no subject)",
+            "mail": row,
+            "facts": [
+                ("To", row.to_address),
+                ("Received", moment(row.received_at, seconds=True)),
+                (
+                    "Message",
+                    link("how it came to be sent", reverse("admin:delivery_message_change", args=[message.pk]))
+                    if message
+                    else NOTHING,
+                ),
+                ("Message id", format_html('<code class="cl-code">{}</code>', row.mid)),
+            ],
+            "documents": [("Headers", row.headers)] if row.headers else [],
+        }

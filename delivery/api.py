@@ -1,0 +1,179 @@
+"""The post office over HTTP: the send ledger, the addresses that are not written to, and a stopped provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from rest_framework import exceptions, serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from contacts import clock
+from contacts.faults import Fault
+from contacts.identifiers import canonical, is_email
+from contacts.models import Contact, ContactIdentity
+from contacts.paging import NewestFirst
+from contacts.problems import BadRequest
+from delivery import addresses, stopping, suppression
+from delivery.models import Message, OutboxEntry, SendLogEntry, Suppression
+from delivery.models.message import OPEN_STATES, STATES
+from delivery.providers import PROVIDERS
+
+READ_OR_CHANGE: Mapping[str, str] = {"GET": "delivery:read", "POST": "admin"}
+REASONS = ("manual", "unsubscribe", "hard_bounce", "soft_bounce", "complaint", "provider")
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    """A message with its state, which `Messages` reads for a whole page at once."""
+
+    id = serializers.UUIDField(source="public_id")
+    contact = serializers.UUIDField(source="contact_public_id", allow_null=True)
+    template = serializers.CharField(source="template_version.template.slug")
+    template_version = serializers.IntegerField(source="template_version.number")
+    workflow = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Message
+        fields = [
+            "id", "contact", "channel", "workflow", "step", "template", "template_version", "message_class", "topic",
+            "priority", "lane", "created_at",
+        ]  # fmt: skip
+
+    def get_workflow(self, message: Message) -> str | None:
+        about = message.context.get("about") if isinstance(message.context, dict) else None
+        return about.get("workflow") if isinstance(about, dict) else None
+
+    def to_representation(self, message: Message) -> dict[str, Any]:
+        return super().to_representation(message) | self.context["states"].get(message.pk, {})
+
+
+class Messages(ListAPIView[Message]):
+    """What was meant to be sent, newest first, each with what became of it.
+
+    `?state= ?contact= (its id) ?external_id= ?email= (or ?address=) ?workflow= (slug) ?template= (slug) ?step=`"""
+
+    required_scope = "delivery:read"
+    serializer_class = MessageSerializer
+    pagination_class = NewestFirst
+    filter_backends: ClassVar[list[Any]] = []
+
+    def get_queryset(self) -> QuerySet[Message]:
+        people = Contact.objects.filter(pk=OuterRef("contact_id"))
+        return (
+            Message.objects.filter(*_wanted(self.request.query_params))
+            .select_related("template_version__template")
+            .annotate(contact_public_id=Subquery(people.values("public_id")[:1]))
+        )
+
+    def paginate_queryset(self, queryset: QuerySet[Message]) -> list[Message] | None:
+        page = super().paginate_queryset(queryset)
+        self.states = _states([message.pk for message in page or []])
+        return page
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "states": getattr(self, "states", {})}
+
+
+def _wanted(asked: Mapping[str, str]) -> list[Q]:
+    """The filters of the query string. Raises BadRequest."""
+    wanted = []
+    if state := asked.get("state"):
+        if state not in STATES:
+            raise BadRequest("There is no such state.", [Fault("unknown", f"one of {', '.join(STATES)}", ("state",))])
+        if state in OPEN_STATES:
+            wanted.append(Q(pk__in=OutboxEntry.objects.filter(state=state).values("message_id")))
+        else:  # a final word is the last one
+            wanted.append(Q(pk__in=SendLogEntry.objects.filter(kind=state).values("message_id")))
+    if contact := asked.get("contact"):
+        wanted.append(Q(contact_id__in=Contact.objects.filter(public_id=_uuid(contact)).values("pk")))
+    for name, kind in (("external_id", "external_id"), ("email", "email"), ("address", "email")):
+        if value := asked.get(name):
+            known = ContactIdentity.objects.filter(kind=kind, value=canonical(kind, value))
+            wanted.append(Q(contact_id__in=known.values("contact_id")))
+    if template := asked.get("template"):
+        wanted.append(Q(template_version__template__slug=template))
+    if workflow := asked.get("workflow"):
+        wanted.append(Q(context__about__workflow=workflow))
+    if step := asked.get("step"):
+        wanted.append(Q(step=step))
+    return wanted
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise BadRequest("The id of a contact is a UUID.", [Fault("uuid", "is not a UUID", ("contact",))]) from error
+
+
+def _states(message_ids: list[int]) -> dict[int, dict[str, Any]]:
+    names = ("state", "reason", "provider", "provider_code", "provider_said", "changed_at")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT message_id, {', '.join(names)} FROM message_states WHERE message_id = ANY(%s)", [message_ids]
+        )
+        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in cursor.fetchall()}
+
+
+class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
+    address = serializers.CharField(source="address.shown")
+    channel = serializers.CharField(source="address.channel")
+
+    class Meta:
+        model = Suppression
+        fields = ["id", "address", "channel", "scope", "reason", "source", "created_at", "released_at", "released_by"]
+
+
+class NewSuppressionSerializer(serializers.Serializer[Any]):
+    address = serializers.CharField(max_length=320)
+    scope = serializers.CharField(max_length=100, default=suppression.ALL)
+    reason = serializers.ChoiceField(choices=REASONS, default="manual")
+
+    def validate_address(self, address: str) -> str:
+        if not is_email(address.strip()):
+            raise serializers.ValidationError("is not an e-mail address", code="email")
+        return address.strip()
+
+
+class Suppressions(ListAPIView[Suppression]):
+    """Addresses that are not written to, newest first; `?address= ?scope= ?reason=` narrow. POST adds one."""
+
+    required_scope: ClassVar = READ_OR_CHANGE
+    serializer_class = SuppressionSerializer
+    pagination_class = NewestFirst
+    filterset_fields: ClassVar = ["scope", "reason"]
+
+    def get_queryset(self) -> QuerySet[Suppression]:
+        rows = Suppression.objects.select_related("address")
+        address = self.request.query_params.get("address")
+        if address:
+            rows = rows.filter(address__channel="email", address__key_hash=addresses.key("email", address))
+        return rows
+
+    def post(self, request: Request) -> Response:
+        """`{address, scope: all|<channel>|<topic>, reason}`. 201 once no request to the address can start any more."""
+        given = NewSuppressionSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        wanted = given.validated_data
+        suppression.suppress(channel="email", source="api", now=clock.now(), **wanted)
+        standing = Suppression.objects.select_related("address").filter(
+            address__channel="email", address__key_hash=addresses.key("email", wanted["address"]), released_at=None
+        )
+        return Response(SuppressionSerializer(standing.filter(reason=wanted["reason"]).latest("id")).data, status=201)
+
+
+class ResumeProvider(APIView):
+    """Use a provider again that was stopped by a 401 or 403."""
+
+    required_scope = "admin"
+
+    def post(self, request: Request, name: str) -> Response:
+        if name not in PROVIDERS:
+            raise exceptions.NotFound(f"There is no provider {name!r}.")
+        return Response({"provider": name, "resumed": stopping.resume(name)})

@@ -1,0 +1,273 @@
+"""Folding what providers reported: into the message's feedback, the addresses not to write to, the contact's events.
+
+The result is the same for every order and every repetition of the same reports: a report is one row, known by its
+`dedup_hash`; what follows from it (a suppression, an event, the end of a doubt) follows from the row's being there and
+never from when it came. A whole batch of bodies costs a constant number of statements.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+
+from contacts import halving, transactions
+from contacts.identifiers import is_email
+from delivery import addresses, facts, in_doubt, signals, suppression, vocabulary
+from delivery.facts import Fact
+from delivery.signals import FeedbackNote
+from delivery.suppression import NewSuppression
+from delivery.webhooks import VENDORS
+from delivery.webhooks.base import Report
+
+log = logging.getLogger(__name__)
+
+SOFT_BOUNCES, SOFT_BOUNCE_WINDOW = 5, timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A stored body that was not folded yet."""
+
+    id: int
+    provider: str
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A report, whose it is, and the way by which it came (the `source` of a suppression)."""
+
+    report: Report
+    provider: str
+    source: str
+
+
+@dataclass(frozen=True)
+class About:
+    """The message that a report is about."""
+
+    message_id: int
+    contact_id: int
+    workflow_id: int | None
+    version_id: int | None
+    step: str
+
+
+def fold_batch(limit: int = 50) -> bool:
+    """Fold the oldest stored bodies. Returns whether there were any. One transaction; other workers take others."""
+    return transactions.run(lambda now: _fold_batch(limit, now))
+
+
+def _fold_batch(limit: int, now: datetime) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, provider, body, received_at FROM webhook_inbox
+             WHERE folded_at IS NULL ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+            """,
+            [limit],
+        )
+        deliveries = [Delivery(row[0], row[1], bytes(row[2]), row[3]) for row in cursor.fetchall()]
+    if not deliveries:
+        return False
+    errors: dict[int, str] = {}
+    found: list[Sourced] = []
+    for delivery in deliveries:
+        reading = VENDORS[delivery.provider].read(delivery.body, delivery.received_at)
+        source = f"webhook:{delivery.provider}"
+        found += [Sourced(report, delivery.provider, source) for report in reading.reports]
+        if reading.unread:
+            errors[delivery.id] = "; ".join(reading.unread)[:1000]
+    refused: list[Sourced] = []
+    halving.store(found, lambda some: fold(some, now=now), refused.append)
+    if refused:
+        log.error("%d reports of providers could not be stored", len(refused))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE webhook_inbox w SET folded_at = %s, error = r.error
+              FROM unnest(%s::bigint[], %s::text[]) AS r (id, error) WHERE w.id = r.id
+            """,
+            [now, [d.id for d in deliveries], [errors.get(d.id, "") for d in deliveries]],
+        )
+    return True
+
+
+def fold(found: Sequence[Sourced], *, now: datetime) -> None:
+    """Take reports in, inside the caller's transaction. Those that were known already change nothing."""
+    unique = {each.report.dedup: each for each in found}
+    messages = _lock_messages({each.report.mid for each in unique.values() if each.report.mid})
+    at_addresses = addresses.rows(
+        channel="email",
+        given={each.report.address for each in unique.values() if _concerns_address(each.report)},
+        now=now,
+    )
+    before = _known_before([about.message_id for about in messages.values()])
+    new = _insert(list(unique.values()), messages, at_addresses, now=now)
+    _suppress(new, messages, at_addresses, now=now)
+    in_doubt.resolve([about.message_id for about in messages.values()], now=now)
+    _record_events(new, messages, now=now)
+    _tell(new, messages, before, now=now)
+
+
+def _concerns_address(report: Report) -> bool:
+    return (report.consequence is not None or report.kind == vocabulary.SOFT_BOUNCE) and is_email(report.address)
+
+
+def _lock_messages(mids: set[str]) -> dict[str, About]:
+    """Reports about one message are folded one after the other, so exactly one of them is the first of its kind."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT public_id::text, id, contact_id, workflow_id, version_id, step FROM messages
+             WHERE public_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+            """,
+            [sorted(mids)],
+        )
+        return {row[0]: About(*row[1:]) for row in cursor.fetchall()}
+
+
+def _known_before(message_ids: Sequence[int]) -> set[tuple[int, str, bool]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT message_id, kind, is_machine FROM message_feedback WHERE message_id = ANY(%s)",
+            [list(message_ids)],
+        )
+        return set(cursor.fetchall())
+
+
+def _insert(
+    found: Sequence[Sourced], messages: Mapping[str, About], at_addresses: Mapping[str, int], *, now: datetime
+) -> list[Sourced]:
+    """Returns those that are new. The address is kept as the id of its row: the words of the body stay in the inbox."""
+    in_order = sorted(found, key=lambda each: each.report.dedup)
+    reports = [each.report for each in in_order]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO message_feedback
+                   (message_id, kind, occurred_at, recorded_at, is_machine, detail, provider, dedup_hash)
+            SELECT r.message_id, r.kind, r.occurred_at, %s, r.is_machine, r.detail::jsonb, r.provider, r.dedup
+              FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::boolean[], %s::text[], %s::text[],
+                          %s::bytea[])
+                   WITH ORDINALITY AS r (message_id, kind, occurred_at, is_machine, detail, provider, dedup, position)
+             ORDER BY r.position
+                ON CONFLICT (dedup_hash) DO NOTHING
+            RETURNING dedup_hash
+            """,
+            [
+                now,
+                [messages[r.mid].message_id if r.mid and r.mid in messages else None for r in reports],
+                [r.kind for r in reports],
+                [r.occurred_at for r in reports],
+                [r.is_machine for r in reports],
+                [json.dumps({**r.detail, "address_id": at_addresses.get(r.address)}) for r in reports],
+                [each.provider for each in in_order],
+                [r.dedup for r in reports],
+            ],
+        )
+        inserted = {bytes(row[0]) for row in cursor.fetchall()}
+    return [each for each in in_order if each.report.dedup in inserted]
+
+
+def _suppress(
+    new: Sequence[Sourced], messages: Mapping[str, About], at_addresses: Mapping[str, int], *, now: datetime
+) -> None:
+    worn_out = _worn_out(new, messages, at_addresses, now=now)
+    wanted = []
+    for each in new:
+        report = each.report
+        if report.address not in at_addresses:
+            continue
+        address_id = at_addresses[report.address]
+        consequence = report.consequence or (("email", "soft_bounce") if address_id in worn_out else None)
+        if consequence:
+            about = messages.get(report.mid or "")
+            message_id = about.message_id if about else None
+            wanted.append(NewSuppression(address_id, *consequence, each.source, message_id))
+    addresses.lock({each.address_id for each in wanted})
+    suppression.record(wanted, now=now)
+
+
+def _worn_out(
+    new: Sequence[Sourced], messages: Mapping[str, About], at_addresses: Mapping[str, int], *, now: datetime
+) -> set[int]:
+    """Addresses of new soft bounces that have had too many of them lately, counted over the contact's messages."""
+    soft = [each.report for each in new if each.report.kind == vocabulary.SOFT_BOUNCE and each.report.mid in messages]
+    if not soft:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT (f.detail->>'address_id')::bigint
+              FROM messages m JOIN message_feedback f ON f.message_id = m.id
+             WHERE m.contact_id = ANY(%s) AND f.kind = %s AND f.occurred_at > %s
+             GROUP BY 1 HAVING count(*) >= %s
+            """,
+            [
+                sorted({messages[report.mid].contact_id for report in soft if report.mid}),
+                vocabulary.SOFT_BOUNCE,
+                now - SOFT_BOUNCE_WINDOW / settings.TIME_SPEED,
+                SOFT_BOUNCES,
+            ],
+        )
+        many = {row[0] for row in cursor.fetchall()}
+    return many & {at_addresses[report.address] for report in soft if report.address in at_addresses}
+
+
+def _record_events(new: Sequence[Sourced], messages: Mapping[str, About], *, now: datetime) -> None:
+    known = [each.report for each in new if each.report.mid in messages and each.report.kind in vocabulary.EVENT_TYPES]
+    facts.record(
+        [
+            Fact(
+                message_id=messages[report.mid or ""].message_id,
+                type=vocabulary.EVENT_TYPES[report.kind],
+                key=report.dedup.hex(),
+                occurred_at=report.occurred_at,
+                extra=_extra(report),
+            )
+            for report in known
+        ],
+        now=now,
+    )
+
+
+def _extra(report: Report) -> dict[str, object]:
+    extra: dict[str, object] = {"is_machine": report.is_machine}
+    if report.kind in (vocabulary.HARD_BOUNCE, vocabulary.SOFT_BOUNCE):
+        extra["bounce"] = "hard" if report.kind == vocabulary.HARD_BOUNCE else "soft"
+    return extra | {name: report.detail[name] for name in ("url", "reason") if name in report.detail}
+
+
+def _tell(
+    new: Sequence[Sourced], messages: Mapping[str, About], before: set[tuple[int, str, bool]], *, now: datetime
+) -> None:
+    seen = Counter({each: 1 for each in before})
+    notes = []
+    for report in (each.report for each in new):
+        if (about := messages.get(report.mid or "")) is None:
+            continue
+        name = (about.message_id, report.kind, report.is_machine)
+        seen[name] += 1
+        notes.append(
+            FeedbackNote(
+                about.message_id,
+                about.contact_id,
+                about.workflow_id,
+                about.version_id,
+                about.step,
+                report.kind,
+                report.is_machine,
+                first=seen[name] == 1,
+            )
+        )
+    if notes:
+        signals.feedback_recorded.send(sender=None, feedback=tuple(notes), now=now)

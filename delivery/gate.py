@@ -1,0 +1,247 @@
+"""The gate: the last look before a message goes out, and the claim that lets it go. One transaction, called T1.
+
+READ COMMITTED, and the order of its statements is the promise: it locks in one statement and reads in a later one. A
+statement that waited for a lock still reads the snapshot that it took before it waited, so a gate that locks and checks
+in one statement lets the unsubscribe through that it waited for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from contacts import chaos, consent
+from contacts.identifiers import is_email
+from delivery import addresses, caps, facts, ledger, verdicts
+from delivery.verdicts import Candidate, Known, Standing, Verdict
+
+SKIP_EVENTS = {"suppressed": facts.SKIPPED, "capped": facts.SKIPPED_BY_CAP}
+
+
+@dataclass(frozen=True)
+class Person:
+    """The contact as it was under the lock."""
+
+    contact_id: int
+    email: str
+    frequency_cap: Mapping[str, Any] | None
+    attributes: Mapping[str, Any]
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Due:
+    """An outbox row that this transaction has taken, and its message, which can never change.
+
+    `email` was read before the contact was locked: it says which address to lock, not where to send."""
+
+    message_id: int
+    contact_id: int
+    attempt: int  # used so far
+    priority: int
+    email: str
+    public_id: str
+    channel: str
+    message_class: str
+    topic: str
+    override_cap: bool
+    template_version_id: int
+    context: str  # JSON
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message that may be sent now. `attempt` counts from 1."""
+
+    due: Due
+    attempt: int
+    address_id: int
+    person: Person
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`taken`: how many due messages were looked at, those that may not be sent included."""
+
+    taken: int
+    claims: tuple[Claim, ...]
+
+
+# One look into the index for each priority, so that neither a long queue nor many messages for later cost anything.
+_CLAIM = """
+    WITH due AS MATERIALIZED (
+        SELECT queued.* FROM generate_series(10, 1, -1) AS level (priority)
+         CROSS JOIN LATERAL (
+               SELECT message_id, contact_id, attempt, priority, due_at FROM outbox
+                WHERE state = 'queued' AND lane = %(lane)s AND priority = level.priority AND due_at <= %(now)s
+                ORDER BY due_at, message_id LIMIT %(limit)s
+                  FOR UPDATE SKIP LOCKED) AS queued
+         LIMIT %(limit)s)
+    SELECT due.message_id, due.contact_id, due.attempt, due.priority, COALESCE(c.email, ''), m.public_id::text,
+           m.channel, m.message_class, m.topic, m.override_cap, m.template_version_id, m.context::text
+      FROM due JOIN messages m ON m.id = due.message_id LEFT JOIN contacts c ON c.id = due.contact_id
+     ORDER BY due.priority DESC, due.due_at, due.message_id
+"""
+
+_COUNT_DUE = """
+    SELECT count(*) FROM (
+        SELECT FROM generate_series(1, 10) AS level (priority)
+         CROSS JOIN LATERAL (
+               SELECT FROM outbox
+                WHERE state = 'queued' AND lane = %(lane)s AND priority = level.priority AND due_at <= %(now)s
+                ORDER BY due_at, message_id LIMIT %(limit)s) AS queued -- in order: else the planner hopes for luck
+         LIMIT %(limit)s) AS due
+"""
+
+_LOCK_PEOPLE = """
+    SELECT id, email, frequency_cap::text, attributes::text, public_id::text, external_id, phone, timezone, locale,
+           region, owner_email
+      FROM contacts WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+
+_SUPPRESSIONS = """
+    SELECT address_id, scope, reason FROM suppressions
+     WHERE address_id = ANY(%s) AND released_at IS NULL ORDER BY id
+"""
+
+_WAITING = """
+    SELECT o.message_id, o.contact_id, m.channel, m.message_class, m.topic, o.priority, m.override_cap
+      FROM outbox o JOIN messages m ON m.id = o.message_id
+     WHERE o.contact_id = ANY(%s) AND o.state = 'queued' AND o.due_at <= %s
+       AND m.channel = 'email' AND m.message_class = 'marketing' AND NOT m.override_cap
+"""
+
+_START = """
+    UPDATE outbox o
+       SET state = 'sending', attempt = o.attempt + 1, claimed_at = %s, lease_until = %s, address_id = r.address_id
+      FROM unnest(%s::bigint[], %s::bigint[]) AS r (message_id, address_id)
+     WHERE o.message_id = r.message_id
+"""
+
+
+def waiting(lane: str, *, limit: int, now: datetime) -> int:
+    """How many messages of the lane are due, counted up to `limit`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_DUE, {"lane": lane, "now": now, "limit": limit})
+        return cursor.fetchone()[0]
+
+
+def claim(lane: str, *, limit: int, provider: str, now: datetime) -> Batch:
+    """T1. Take up to `limit` due messages of the lane, best first; decide each; write down what was decided.
+
+    The claims may be sent once the caller's transaction is committed, and until `now` + SEND_LEASE_SECONDS at the
+    latest. A constant number of statements."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"lane": lane, "now": now, "limit": limit})
+        taken = [Due(*row) for row in cursor.fetchall()]
+    if not taken:
+        return Batch(0, ())
+    rows = addresses.rows(channel="email", given={due.email for due in taken if is_email(due.email)}, now=now)
+    early = _read(taken, rows, now=now) if chaos.mutant("gate_reads_before_it_locks") else None
+    chaos.point("delivery.gate")
+    addresses.lock(rows.values())
+    people = _lock_people({due.contact_id for due in taken})
+    # Whoever changed their address between the two looks is locked at the wrong one: the next batch takes them.
+    kept = [due for due in taken if due.contact_id not in people or people[due.contact_id].email == due.email]
+    known = early or _read(kept, rows, now=now)
+    decided = verdicts.decide(
+        [_candidate(due, rows.get(due.email) if due.contact_id in people else None) for due in kept],
+        known,
+        caps={person.contact_id: caps.cap_of(person.frequency_cap) for person in people.values()},
+    )
+    _write(kept, decided, rows, provider=provider, now=now)
+    claims = (
+        Claim(due, due.attempt + 1, rows[due.email], people[due.contact_id])
+        for due, verdict in zip(kept, decided, strict=True)
+        if verdict.kind == "claimed"
+    )
+    return Batch(len(taken), tuple(claims))
+
+
+def _lock_people(contact_ids: Collection[int]) -> dict[int, Person]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_PEOPLE, [sorted(contact_ids)])
+        return {row[0]: _person(*row) for row in cursor.fetchall()}
+
+
+def _person(contact_id: int, email: str, cap: str | None, attributes: str, *rest: str) -> Person:
+    names = ("id", "external_id", "phone", "timezone", "locale", "region", "owner_email")
+    fields = dict(zip(names, rest, strict=True)) | {"email": email}
+    return Person(contact_id, email, json.loads(cap or "null"), json.loads(attributes), fields)
+
+
+def _read(taken: Sequence[Due], rows: Mapping[str, int], *, now: datetime) -> Known:
+    """Everything that decides, read in statements that begin once the locks are held."""
+    contact_ids = sorted({due.contact_id for due in taken})
+    address_of = {due.contact_id: rows.get(due.email) for due in taken}
+    suppressions: dict[int, list[Standing]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUPPRESSIONS, [sorted(rows.values())])
+        for address_id, scope, reason in cursor.fetchall():
+            suppressions.setdefault(address_id, []).append(Standing(scope, reason))
+        cursor.execute(_WAITING, [contact_ids, now])
+        line = [
+            Candidate(message_id, contact_id, address_of[contact_id], *rest)
+            for message_id, contact_id, *rest in cursor.fetchall()
+        ]
+    pairs = sorted({(due.contact_id, due.topic) for due in taken} | {(each.contact_id, each.topic) for each in line})
+    return Known(
+        suppressions=suppressions,
+        denied=consent.marketing_denied([contact for contact, _ in pairs], [topic for _, topic in pairs]),
+        sent=caps.count(contact_ids, now=now),
+        waiting=line,
+    )
+
+
+def _candidate(due: Due, address_id: int | None) -> Candidate:
+    return Candidate(
+        due.message_id,
+        due.contact_id,
+        address_id,
+        due.channel,
+        due.message_class,
+        due.topic,
+        due.priority,
+        due.override_cap,
+    )
+
+
+def _write(
+    taken: Sequence[Due], decided: Sequence[Verdict], rows: Mapping[str, int], *, provider: str, now: datetime
+) -> None:
+    lease_until = now + timedelta(seconds=settings.SEND_LEASE_SECONDS)
+    claims: list[ledger.Entry] = []
+    skips: list[ledger.Entry] = []
+    for due, verdict in zip(taken, decided, strict=True):
+        is_claim = verdict.kind == "claimed"
+        (claims if is_claim else skips).append(
+            ledger.Entry(
+                message_id=due.message_id,
+                kind=verdict.kind,
+                attempt=due.attempt + is_claim,
+                reason=verdict.reason,
+                address_id=rows.get(due.email),
+                provider=provider if is_claim else "",
+                cap_delta=verdict.cap_delta,
+                counts_at=lease_until if verdict.cap_delta else None,
+                evidence=verdict.evidence,
+            )
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(_START, [now, lease_until, [e.message_id for e in claims], [e.address_id for e in claims]])
+    ledger.append(claims, now=now)
+    ledger.close(skips, now=now)
+    facts.record(
+        [
+            facts.once(entry.message_id, SKIP_EVENTS[entry.kind], now, reason=entry.reason)
+            for entry in skips
+            if entry.kind in SKIP_EVENTS
+        ],
+        now=now,
+    )

@@ -1,0 +1,156 @@
+"""`contact_send_log`, and the outbox rows that go with it: the only place that writes either after a message was born.
+
+Whoever changes an open message locks its outbox row first (`lock_open`), reads, and then writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from delivery import signals
+from delivery.signals import MessageOutcome
+
+TOLD = frozenset({"accepted", "rejected", "in_doubt", "undetermined", "suppressed", "capped", "cancelled"})
+GIVES_BACK = frozenset({"rejected", "retry", "not_started"})  # the place under the cap that the claim had taken
+WORDS_KEPT = 500  # characters of what a provider said
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row for the log. `cap_delta` and `counts_at` are given for a claim; what has to be given back is worked out
+    from the message's own earlier rows."""
+
+    message_id: int
+    kind: str
+    attempt: int = 0
+    reason: str = ""
+    address_id: int | None = None
+    provider: str = ""
+    provider_code: int | None = None
+    provider_said: str = ""
+    cap_delta: int = 0
+    counts_at: datetime | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Open:
+    """The open side of a message, as it is while its row is locked."""
+
+    message_id: int
+    state: str
+    attempt: int
+    address_id: int | None
+
+
+_LOCK_OPEN = """
+    SELECT message_id, state, attempt, address_id FROM outbox
+     WHERE message_id = ANY(%s) ORDER BY message_id FOR UPDATE
+"""
+
+_APPEND = """
+    WITH entry AS (
+        SELECT e.*, m.contact_id, m.channel, m.workflow_id, m.version_id, m.step
+          FROM unnest(%s::bigint[], %s::text[], %s::smallint[], %s::text[], %s::bigint[], %s::text[], %s::integer[],
+                      %s::text[], %s::smallint[], %s::timestamptz[], %s::text[])
+               AS e (message_id, kind, attempt, reason, address_id, provider, provider_code, provider_said, cap_delta,
+                     counts_at, evidence)
+          JOIN messages m ON m.id = e.message_id),
+    written AS (
+        INSERT INTO contact_send_log (message_id, contact_id, address_id, channel, workflow_id, kind, attempt, reason,
+                                      provider, provider_code, provider_said, cap_delta, counts_at, evidence, at)
+        SELECT e.message_id, e.contact_id, e.address_id, e.channel, e.workflow_id, e.kind, e.attempt, e.reason,
+               e.provider, e.provider_code, e.provider_said,
+               CASE WHEN e.kind = ANY(%s) THEN -COALESCE(taken.places, 0) ELSE e.cap_delta END,
+               CASE WHEN e.kind = ANY(%s) THEN taken.counts_at ELSE e.counts_at END,
+               e.evidence::jsonb, %s
+          FROM entry e
+          LEFT JOIN LATERAL (
+               SELECT sum(cap_delta) AS places, max(counts_at) AS counts_at FROM contact_send_log
+                WHERE message_id = e.message_id AND cap_delta <> 0) taken ON true
+         ORDER BY e.message_id)
+    SELECT message_id, contact_id, workflow_id, version_id, step, kind, reason FROM entry ORDER BY message_id
+"""
+
+
+def lock_open(message_ids: Collection[int]) -> dict[int, Open]:
+    """Lock the outbox rows of these messages, in the order of their ids, and read them. The final ones have none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_OPEN, [sorted(message_ids)])
+        return {row[0]: Open(*row) for row in cursor.fetchall()}
+
+
+def append(entries: Sequence[Entry], *, now: datetime) -> None:
+    """Write log rows and tell the floors above. One statement."""
+    if not entries:
+        return
+    giving = sorted(GIVES_BACK)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _APPEND,
+            [
+                [e.message_id for e in entries],
+                [e.kind for e in entries],
+                [e.attempt for e in entries],
+                [e.reason for e in entries],
+                [e.address_id for e in entries],
+                [e.provider for e in entries],
+                [e.provider_code for e in entries],
+                [_storable(e.provider_said) for e in entries],
+                [e.cap_delta for e in entries],
+                [e.counts_at for e in entries],
+                [json.dumps(dict(e.evidence)) for e in entries],
+                giving,
+                giving,
+                now,
+            ],
+        )
+        rows = cursor.fetchall()
+    if outcomes := tuple(MessageOutcome(*row) for row in rows if row[5] in TOLD):
+        signals.messages_decided.send(sender=None, outcomes=outcomes, now=now)
+
+
+def close(entries: Sequence[Entry], *, now: datetime) -> None:
+    """These outcomes are final: the outbox rows (locked by the caller) go, the log keeps the last word."""
+    if not entries:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM outbox WHERE message_id = ANY(%s)", [[e.message_id for e in entries]])
+    append(entries, now=now)
+
+
+def requeue(entries: Sequence[Entry], *, due_at: Sequence[datetime], attempts: Sequence[int], now: datetime) -> None:
+    """Back into the queue, due at the given instants, with the given number of attempts used so far."""
+    if not entries:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE outbox o SET state = 'queued', due_at = r.due_at, attempt = r.attempt, lease_until = NULL
+              FROM unnest(%s::bigint[], %s::timestamptz[], %s::smallint[]) AS r (message_id, due_at, attempt)
+             WHERE o.message_id = r.message_id
+            """,
+            [[e.message_id for e in entries], list(due_at), list(attempts)],
+        )
+    append(entries, now=now)
+
+
+def doubt(entries: Sequence[Entry], *, now: datetime) -> None:
+    """Whether the provider has these cannot be known now; they are never sent again without proof."""
+    if not entries:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE outbox SET state = 'in_doubt' WHERE message_id = ANY(%s)", [[e.message_id for e in entries]]
+        )
+    append(entries, now=now)
+
+
+def _storable(words: str) -> str:
+    """What a provider said may hold anything; PostgreSQL takes no NUL and no lone surrogate."""
+    return words[:WORDS_KEPT].replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,95 @@
+"""The one door through which a message comes to be, and the one by which it leaves before it was claimed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from contacts import doorbell
+from delivery import ledger, signals
+from delivery.requests import SendRequest
+from delivery.signals import MessageOutcome
+
+LANES = {"urgent": "delivery_urgent", "bulk": "delivery_bulk"}  # a message's lane, and the queue of its doorbell
+
+_INSERT_MESSAGES = """
+    INSERT INTO messages (contact_id, channel, template_version_id, idempotency_key, message_class, topic, priority,
+                          override_cap, lane, context, workflow_id, version_id, step, enrolment_id, created_at)
+    SELECT contact_id, channel, template_version_id, key, class, topic, priority, override_cap, lane, context::jsonb,
+           workflow_id, version_id, step, enrolment_id, %s
+      FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::smallint[],
+                  %s::boolean[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+           AS r (contact_id, channel, template_version_id, key, class, topic, priority,
+                 override_cap, lane, context, workflow_id, version_id, step, enrolment_id)
+     ORDER BY key
+        ON CONFLICT (idempotency_key) DO NOTHING
+    RETURNING id, contact_id, workflow_id, version_id, step, lane
+"""
+
+_INSERT_OUTBOX = """
+    INSERT INTO outbox (message_id, lane, priority, contact_id, due_at)
+    SELECT id, lane, priority, contact_id, %s FROM messages WHERE id = ANY(%s) ORDER BY id
+"""
+
+# A message that is being claimed at this instant is being sent: SKIP LOCKED lets it go, and nobody waits for anybody.
+_LOCK_QUEUED = """
+    SELECT o.message_id
+      FROM messages m JOIN outbox o ON o.message_id = m.id
+     WHERE m.enrolment_id = ANY(%s) AND o.state = 'queued'
+     ORDER BY o.message_id
+       FOR UPDATE OF o SKIP LOCKED
+"""
+
+
+def enqueue(requests: Sequence[SendRequest], *, now: datetime) -> None:
+    """Leave messages with the post office, inside the transaction of whatever wants them sent.
+
+    Two statements, however many there are. A request whose idempotency key was seen before is dropped."""
+    assert transaction.get_connection().in_atomic_block, "a message is born in the transaction of its cause"
+    if not requests:
+        return
+    columns = (
+        [r.contact_id for r in requests],
+        [r.channel for r in requests],
+        [r.template_version_id for r in requests],
+        [r.idempotency_key for r in requests],
+        [r.message_class for r in requests],
+        [r.topic for r in requests],
+        [r.priority for r in requests],
+        [r.override_cap for r in requests],
+        [r.lane for r in requests],
+        [json.dumps(dict(r.context)) for r in requests],
+        [r.workflow_id for r in requests],
+        [r.version_id for r in requests],
+        [r.step for r in requests],
+        [r.enrolment_id for r in requests],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_MESSAGES, [now, *columns])
+        born = cursor.fetchall()
+        if not born:
+            return
+        cursor.execute(_INSERT_OUTBOX, [now, [row[0] for row in born]])
+    for lane in sorted({row[5] for row in born}):
+        doorbell.ring_on_commit("delivery.deliver", LANES[lane])
+    outcomes = tuple(
+        MessageOutcome(message_id, contact_id, workflow_id, version_id, step, "queued")
+        for message_id, contact_id, workflow_id, version_id, step, _ in born
+    )
+    signals.messages_enqueued.send(sender=None, outcomes=outcomes, now=now)
+
+
+def cancel_queued(*, enrolment_ids: Sequence[int], reason: str, now: datetime) -> int:
+    """Withdraw what these enrolments left in the queue. Returns how many messages were cancelled.
+
+    What is being claimed, or was, is not called back. Call inside a transaction."""
+    if not enrolment_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_QUEUED, [list(enrolment_ids)])
+        cancelled = [row[0] for row in cursor.fetchall()]
+    ledger.close([ledger.Entry(message_id, "cancelled", reason=reason) for message_id in cancelled], now=now)
+    return len(cancelled)

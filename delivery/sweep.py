@@ -1,0 +1,21 @@
+"""The sweeper: rings for work whose bell was lost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+
+from contacts import doorbell
+from delivery import gate
+from delivery.outbox import LANES
+
+
+def ring_where_work_waits(*, now: datetime) -> None:
+    for lane, queue in LANES.items():
+        if gate.waiting(lane, limit=1, now=now):
+            doorbell.ring("delivery.deliver", queue)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM webhook_inbox WHERE folded_at IS NULL)")
+        if cursor.fetchone()[0]:
+            doorbell.ring("delivery.fold_webhooks", "webhooks")

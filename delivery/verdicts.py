@@ -1,0 +1,119 @@
+"""May this message go out now? Pure: what was read under the locks goes in, a verdict with its reason comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from delivery.caps import Cap, Sent, places
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A due message. `address_id` None: its contact has no address that mail can be sent to."""
+
+    message_id: int
+    contact_id: int
+    address_id: int | None
+    channel: str
+    message_class: str
+    topic: str
+    priority: int
+    override_cap: bool
+
+    @property
+    def is_capped(self) -> bool:
+        return self.channel == "email" and self.message_class == "marketing" and not self.override_cap
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A suppression that holds now."""
+
+    scope: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was read under the locks.
+
+    `denied`: the (contact, topic) pairs whose marketing consent is missing. `waiting`: everything capped that is due
+    for the candidates' contacts, in all lanes, the candidates included."""
+
+    suppressions: Mapping[int, Sequence[Standing]] = field(default_factory=dict)
+    denied: AbstractSet[tuple[int, str]] = frozenset()
+    sent: Mapping[int, Sent] = field(default_factory=dict)
+    waiting: Sequence[Candidate] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`kind`: claimed · suppressed · capped · rejected. `evidence`: what was read."""
+
+    message_id: int
+    kind: str
+    reason: str = ""
+    cap_delta: int = 0
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def refusal(candidate: Candidate, known: Known) -> Verdict | None:
+    """Why it must not go out at all, whatever the cap says; None: nothing is in its way."""
+    is_marketing = candidate.message_class == "marketing"
+    if candidate.channel != "email":
+        return Verdict(candidate.message_id, "rejected", "no_provider", evidence={"channel": candidate.channel})
+    if candidate.address_id is None:
+        return Verdict(candidate.message_id, "suppressed", "no_address")
+    for standing in known.suppressions.get(candidate.address_id, ()):
+        if standing.scope == ALL or (is_marketing and standing.scope in {candidate.channel, candidate.topic}):
+            return Verdict(candidate.message_id, "suppressed", standing.reason, evidence={"scope": standing.scope})
+    if is_marketing and (candidate.contact_id, candidate.topic) in known.denied:
+        return Verdict(candidate.message_id, "suppressed", "consent", evidence={"topic": candidate.topic})
+    return None
+
+
+def decide(candidates: Sequence[Candidate], known: Known, *, caps: Mapping[int, Cap]) -> list[Verdict]:
+    """One verdict for each candidate, in their order. `caps` has every contact of a capped candidate."""
+    order = _places_in_line(known)
+    verdicts = []
+    for candidate in candidates:
+        refused = refusal(candidate, known)
+        if refused is not None:
+            verdicts.append(refused)
+        elif candidate.is_capped:
+            sent = known.sent.get(candidate.contact_id, Sent())
+            verdicts.append(_within_cap(candidate, caps[candidate.contact_id], sent, order[candidate.message_id]))
+        else:
+            why = "transactional" if candidate.message_class == "transactional" else "override"
+            verdicts.append(Verdict(candidate.message_id, "claimed", evidence={"cap_exempt": why}))
+    return verdicts
+
+
+def _within_cap(candidate: Candidate, cap: Cap, sent: Sent, place_in_line: int) -> Verdict:
+    evidence = {
+        "per_day": cap.per_day,
+        "per_week": cap.per_week,
+        "sent_day": sent.day,
+        "sent_week": sent.week,
+        "place_in_line": place_in_line,
+    }
+    left = places(cap, sent)
+    if left is not None and place_in_line > left:
+        return Verdict(candidate.message_id, "capped", "frequency_cap", evidence=evidence)
+    return Verdict(candidate.message_id, "claimed", cap_delta=1, evidence=evidence)
+
+
+def _places_in_line(known: Known) -> dict[int, int]:
+    """Message id -> 1 for the first in its contact's line, by priority and then by age. Those that may not go out
+    anyway stand in nobody's way."""
+    line: dict[int, int] = {}
+    length: dict[int, int] = {}
+    for waiting in sorted(known.waiting, key=lambda each: (-each.priority, each.message_id)):
+        if refusal(waiting, known) is None:
+            length[waiting.contact_id] = line[waiting.message_id] = length.get(waiting.contact_id, 0) + 1
+    return line
