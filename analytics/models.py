@@ -9,7 +9,7 @@ class CounterDelta(models.Model):
     workflow_id = models.BigIntegerField()
     version_id = models.BigIntegerField()
     step = models.TextField()  # empty: the workflow itself
-    metric = models.TextField()  # entered · exited:<reason> · completed · sent · skipped:<reason> · …
+    metric = models.TextField()  # entered · exited:<reason> · accepted · capped:<reason> · … (see analytics.counted)
     day = models.DateField()
     amount = models.BigIntegerField()
 
@@ -18,7 +18,7 @@ class CounterDelta(models.Model):
 
 
 class Counter(models.Model):
-    """The folded total. The truth is `counters + counter_deltas`; the journal rebuilds both."""
+    """The folded total. What was counted is `counters + counter_deltas`; the facts rebuild both."""
 
     workflow_id = models.BigIntegerField()
     version_id = models.BigIntegerField()

@@ -1,3 +1,5 @@
-from django.urls import URLPattern
+from django.urls import re_path
 
-urlpatterns: list[URLPattern] = []
+from analytics import metrics
+
+urlpatterns = [re_path(r"^metrics/?$", metrics.metrics, name="metrics")]

@@ -65,9 +65,10 @@ class TagFilter(admin.SimpleListFilter):
         return [(str(tag.pk), tag.name) for tag in Tag.objects.order_by("name")[:200]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if not (self.value() or "").isdecimal():
+        tag = self.value() or ""
+        if not tag.isdecimal():
             return queryset
-        return queryset.filter(pk__in=ContactTag.objects.filter(tag_id=self.value()).values("contact_id"))
+        return queryset.filter(pk__in=ContactTag.objects.filter(tag_id=tag).values("contact_id"))
 
 
 @admin.register(Contact)
@@ -110,17 +111,17 @@ class ContactAdmin(ReadOnlyAdmin):
         return stacked(name, str(contact)) if name else stacked(str(contact), contact.external_id or "")
 
     @admin.display(description="Stage")
-    def stage(self, contact: Contact) -> SafeString:
+    def stage(self, contact: Any) -> SafeString:
         return pill(contact.shown_stage, "info") if contact.shown_stage else NOTHING
 
     @admin.display(description="Local time")
-    def where(self, contact: Contact) -> SafeString:
+    def where(self, contact: Any) -> SafeString:
         if not contact.timezone:
             return NOTHING
         return stacked(contact.shown_time or "Unknown zone", contact.timezone)
 
     @admin.display(description="Tags")
-    def tag_names(self, contact: Contact) -> SafeString:
+    def tag_names(self, contact: Any) -> SafeString:
         return tags(contact.shown_tags)
 
     @admin.display(description="Created")

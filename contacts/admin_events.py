@@ -114,7 +114,7 @@ class ContactEventAdmin(RecordAdmin):
         return stacked(event.type, summary(event.properties if isinstance(event.properties, dict) else {}))
 
     @admin.display(description="Contact")
-    def who(self, event: ContactEvent) -> SafeString:
+    def who(self, event: Any) -> SafeString:
         return link(event.shown_contact, reverse("admin:contacts_contact_change", args=[event.contact_id]))
 
     @admin.display(description="Occurred")

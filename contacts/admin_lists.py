@@ -3,15 +3,16 @@ the cell), and words for an empty list."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -34,7 +35,8 @@ class BoundedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        seen = self.object_list.order_by()[: COUNTED + 1].count()
+        rows = cast(QuerySet[Any], self.object_list)
+        seen = rows.order_by()[: COUNTED + 1].count()
         return seen if seen <= COUNTED else UNCOUNTED
 
     @property
@@ -48,8 +50,9 @@ class Rows(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.full_result_count = self.result_count  # else the header claims a number of results that nobody counted
-        self.result_list = list(self.result_list)
-        self.model_admin.furnish(self.result_list, now=clock.now())
+        rows = list(cast(Iterable[Any], vars(self)["result_list"]))
+        self.result_list = rows
+        self.model_admin.furnish(rows, now=clock.now())
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class CarillonAdmin(ModelAdmin):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # they would count the table once for every choice
     list_max_show_all = 0
     list_per_page = 50
     list_filter_sheet = True
@@ -124,7 +128,7 @@ class CarillonAdmin(ModelAdmin):
 class ReadOnlyAdmin(CarillonAdmin):
     """To look at: no add, change or delete, whoever asks."""
 
-    actions = None
+    actions: Sequence[str] | None = None
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

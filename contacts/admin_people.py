@@ -29,7 +29,7 @@ for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, Sola
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, CarillonAdmin):
+class UserAdmin(DjangoUserAdmin, CarillonAdmin):  # type: ignore[misc]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -37,7 +37,7 @@ class UserAdmin(DjangoUserAdmin, CarillonAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, CarillonAdmin):
+class GroupAdmin(DjangoGroupAdmin, CarillonAdmin):  # type: ignore[misc]
     empty = Empty("group", "No groups yet", "A group gives the same permissions to everybody in it.")
 
 

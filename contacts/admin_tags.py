@@ -40,7 +40,7 @@ class TagAdmin(ReadOnlyAdmin):
             tag.shown_count = counts.get(tag.pk, 0)
 
     @admin.display(description="Contacts")
-    def contacts(self, tag: Tag) -> SafeString:
+    def contacts(self, tag: Any) -> SafeString:
         count = tag.shown_count
         text = f"more than {COUNTED:,}" if count > COUNTED else f"{count:,}"
         return link(text, f"{reverse('admin:contacts_contact_changelist')}?tag={tag.pk}")

@@ -49,7 +49,7 @@ def read_plan(text: str) -> Plan:
 
     Raises BadChaos."""
     points, *options = text.split(";")
-    settings = dict(option.split("=", 1) if "=" in option else (option, "") for option in options if option.strip())
+    settings = {name: value for name, _, value in (option.partition("=") for option in options if option.strip())}
     if unknown := settings.keys() - {"seed", "dir"}:
         raise BadChaos(f"unknown option {sorted(unknown)[0]!r}")
     actions = {}

@@ -5,30 +5,33 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 
 import redis
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import KombuError
 
 from contacts import redis_index
 
 log = logging.getLogger(__name__)
 
+SLICE_SECONDS = 2.0
 PENDING_MS = 2000  # a bell that nobody answered for so long was lost: ring again
-_silent_until = 0.0  # after a failure nobody tries for a second, so a dead broker does not slow every request
+SILENCE_SECONDS = 1.0  # after a failure nobody tries for so long, so a dead broker does not slow every request
+_silence = {"until": 0.0}
 
 
 def ring(task: str, lane: str) -> None:
     """Ring `task` on the queue `lane`, unless a bell is already on its way there. Never raises."""
-    global _silent_until
-    if time.monotonic() < _silent_until:
+    if time.monotonic() < _silence["until"]:
         return
     try:
         if redis_index.connection().set(_pending(task, lane), 1, nx=True, px=PENDING_MS):
             current_app.send_task(task, kwargs={"lane": lane}, queue=lane, retry=False)
-    except (redis.RedisError, OSError, current_app.connection_for_write().recoverable_connection_errors) as error:
-        _silent_until = time.monotonic() + 1.0
+    except (redis.RedisError, KombuError, OSError) as error:
+        _silence["until"] = time.monotonic() + SILENCE_SECONDS
         log.warning("doorbell %s on %s not rung: %s", task, lane, type(error).__name__)
 
 
@@ -38,6 +41,17 @@ def answer(task: str, lane: str) -> None:
         redis_index.connection().delete(_pending(task, lane))
     except redis.RedisError as error:
         log.warning("doorbell %s on %s not answered: %s", task, lane, type(error).__name__)
+
+
+def work_off(task: str, lane: str, work: Callable[[], bool]) -> None:
+    """What a task does: answer, do one batch after another until `work` finds none or the slice is over, and ring again
+    if there may be more. Slices are short, because the tasks of a lane take turns on its worker."""
+    answer(task, lane)
+    until = time.monotonic() + SLICE_SECONDS
+    while work():
+        if time.monotonic() >= until:
+            ring(task, lane)
+            return
 
 
 def _pending(task: str, lane: str) -> str:

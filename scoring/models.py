@@ -14,13 +14,19 @@ class Ruleset(models.Model):
     mql_threshold = models.FloatField(default=60, db_default=60)
     created_at = models.DateTimeField(db_default=Now())
     activated_at = models.DateTimeField(null=True, blank=True)
+    # After an activation everybody is looked at once more, in the order of their ids: up to whom that has come (null:
+    # done), and the number below which a transaction may have begun before the activation (see scoring.recheck).
+    activated_xid = models.BigIntegerField(null=True, editable=False)
+    recheck_after = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         db_table = "scoring_rulesets"
         constraints = [
             models.UniqueConstraint(fields=["name", "version"], name="one_ruleset_per_name_and_version"),
             models.UniqueConstraint(fields=["name"], condition=Q(state="active"), name="one_active_ruleset_per_name"),
-            models.CheckConstraint(condition=Q(state__in=["draft", "active", "retired"]), name="ruleset_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "active", "retired"]), name="ruleset_state_is_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -51,10 +57,14 @@ class ScoreCheck(models.Model):
 
     contact_id = models.BigIntegerField(primary_key=True)
     check_at = models.DateTimeField()
+    lane = models.TextField(default="urgent", db_default="urgent")  # urgent · bulk: nobody waits behind an import
 
     class Meta:
         db_table = "score_checks"
-        indexes = [models.Index(fields=["check_at"], name="score_checks_due")]
+        constraints = [
+            models.CheckConstraint(condition=Q(lane__in=["urgent", "bulk"]), name="score_check_lane_is_known"),
+        ]
+        indexes = [models.Index(fields=["lane", "check_at"], name="score_checks_due")]
 
 
 class ScoreSide(models.Model):

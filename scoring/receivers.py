@@ -1,1 +1,29 @@
-"""What this floor hears from the floors below; each receiver is one line: ring a doorbell, or count."""
+"""What this floor hears from the floor below: whoever did something may have crossed the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.dispatch import receiver
+
+from contacts.signals import RecordedEvent, contacts_changed, events_recorded
+from scoring import checks
+
+
+@receiver(events_recorded, dispatch_uid="scoring asks for checks after events")
+def check_after_events(*, events: Sequence[RecordedEvent], lane: str, now: datetime, **_: Any) -> None:
+    counted = [event for event in events if event.processed]
+    if counted:
+        checks.after_events(
+            contact_ids=[event.contact_id for event in counted],
+            types=[event.type for event in counted],
+            lane=lane,
+            now=now,
+        )
+
+
+@receiver(contacts_changed, dispatch_uid="scoring asks for checks after changes")
+def check_after_changes(*, contact_ids: Sequence[int], kinds: frozenset[str], now: datetime, **_: Any) -> None:
+    checks.after_changes(contact_ids=contact_ids, kinds=kinds, lane="bulk", now=now)

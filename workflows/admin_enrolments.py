@@ -108,7 +108,7 @@ class EnrolmentAdmin(OfAJourneyAdmin):
             row.shown_step = steps.get((row.version_id, row.step), row.step)
 
     @admin.display(description="Contact")
-    def who(self, row: Enrolment) -> SafeString:
+    def who(self, row: Any) -> SafeString:
         return stacked(row.shown_contact, f"{row.workflow.name} {row.version}")
 
     @admin.display(description="State")
@@ -116,7 +116,7 @@ class EnrolmentAdmin(OfAJourneyAdmin):
         return stacked(state_pill(row.state), wording.exit_reason(row.exit_reason) if row.state == "exited" else "")
 
     @admin.display(description="Step")
-    def where(self, row: Enrolment) -> str:
+    def where(self, row: Any) -> str:
         return row.shown_step
 
     @admin.display(description="Goes on")
@@ -130,7 +130,7 @@ class EnrolmentAdmin(OfAJourneyAdmin):
     def record(self, request: HttpRequest, row: Enrolment, *, now: datetime) -> dict[str, Any]:
         contact = Contact.objects.filter(pk=row.contact_id).first()
         steps = step_names({row.version_id})
-        entries = list(JournalEntry.objects.filter(enrolment_id=row.pk).order_by("seq")[:500])
+        entries: list[Any] = list(JournalEntry.objects.filter(enrolment_id=row.pk).order_by("seq")[:500])
         for entry in entries:
             entry.step_name = steps.get((row.version_id, entry.step), entry.step)
             entry.words = wording.journal(entry.step_type, entry.outcome, entry.port, entry.detail)
@@ -185,7 +185,7 @@ class EntryRefusalAdmin(OfAJourneyAdmin):
             row.shown_journey = journeys.get(row.workflow_id, Name(f"Journey {row.workflow_id}"))
 
     @admin.display(description="Contact")
-    def who(self, row: EntryRefusal) -> SafeString:
+    def who(self, row: Any) -> SafeString:
         return stacked(row.shown_contact, row.shown_journey.text)
 
     @admin.display(description="Not let in because")

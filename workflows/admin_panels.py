@@ -16,7 +16,7 @@ from workflows.models.enrolment import UNFINISHED
 
 
 def in_journeys_now(*, contact_id: int, now: datetime) -> Mapping[str, Any] | None:
-    rows = list(
+    rows: list[Any] = list(
         Enrolment.objects.filter(contact_id=contact_id, state__in=UNFINISHED)
         .select_related("workflow", "version")
         .defer("workflow__draft", "version__definition")

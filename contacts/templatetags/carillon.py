@@ -13,6 +13,8 @@ from contacts import admin_cells
 
 register = template.Library()
 
+SHORT = 70  # characters of JSON that still read well in a line of text
+
 register.simple_tag(admin_cells.moment)
 register.simple_tag(admin_cells.pill)
 register.simple_tag(admin_cells.pretty_json)
@@ -30,6 +32,9 @@ def attribute(value: Any) -> SafeString:
     if value is None or value == "":
         return admin_cells.NOTHING
     if isinstance(value, list | dict):
+        short = json.dumps(value, ensure_ascii=False)
+        if len(short) <= SHORT:
+            return format_html('<code class="cl-code">{}</code>', short)
         return admin_cells.pretty_json(value)
     return format_html("{}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 

@@ -1,63 +1,77 @@
-"""Doorbells may be lost; whoever rings one never notices."""
+"""Doorbells coalesce while one is under way, are never in the way, and a task rings again for what it leaves."""
 
 import pytest
 import redis
-from celery import current_app
-from kombu.exceptions import OperationalError
 
 from contacts import doorbell, redis_index
 
-
-@pytest.fixture(autouse=True)
-def _nobody_is_silent(monkeypatch):
-    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
+TASK, LANE = "workflows.advance", "urgent"
 
 
 @pytest.fixture
-def sent(monkeypatch, bells) -> list[str]:
-    """The bells that reach the broker."""
-    names: list[str] = []
-    monkeypatch.setattr(current_app._get_current_object(), "send_task", lambda name, **options: names.append(name))
-    return names
+def bells(monkeypatch):
+    """The real doorbell, with what it publishes written down instead of sent."""
+    published: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        doorbell.current_app, "send_task", lambda task, *, kwargs, queue, retry: published.append((task, queue))
+    )
+    monkeypatch.setitem(doorbell._silence, "until", 0.0)
+    return published
 
 
-@pytest.fixture
-def bells() -> None:
-    """Asks to hear them."""
+def test_one_bell_is_under_way_at_a_time_until_it_is_answered(bells):
+    for _ in range(5):
+        doorbell.ring(TASK, LANE)
+    assert bells == [(TASK, LANE)]
+    doorbell.answer(TASK, LANE)
+    doorbell.ring(TASK, LANE)
+    assert len(bells) == 2
 
 
-def test_bells_that_nobody_answered_yet_are_one_bell(sent):
-    for _ in range(3):
-        doorbell.ring("workflows.advance", "urgent")
-    doorbell.ring("workflows.advance", "bulk")
-    assert sent == ["workflows.advance", "workflows.advance"]
-
-
-def test_whoever_rings_after_the_answer_rings_anew(sent):
-    doorbell.ring("workflows.advance", "urgent")
-    doorbell.answer("workflows.advance", "urgent")
-    doorbell.ring("workflows.advance", "urgent")
-    assert len(sent) == 2
-
-
-def test_without_redis_a_bell_is_lost_and_the_work_goes_on(sent):
-    nowhere = redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2)
-    with pytest.MonkeyPatch.context() as away:
-        away.setattr(redis_index, "connection", lambda: nowhere)
-        doorbell.ring("workflows.advance", "urgent")
-        doorbell.answer("workflows.advance", "urgent")
-    assert sent == []
-
-
-@pytest.mark.parametrize("error", [OperationalError("the broker is gone"), ConnectionResetError()])
-def test_without_a_broker_a_bell_is_lost_and_nobody_tries_again_for_a_moment(monkeypatch, bells, error):
-    tried: list[str] = []
-
-    def fail(name: str, **options: object) -> None:
-        tried.append(name)
-        raise error
-
-    monkeypatch.setattr(current_app._get_current_object(), "send_task", fail)
-    doorbell.ring("workflows.advance", "urgent")
+def test_lanes_and_tasks_have_bells_of_their_own(bells):
+    doorbell.ring(TASK, "urgent")
+    doorbell.ring(TASK, "bulk")
     doorbell.ring("workflows.intake", "urgent")
-    assert tried == ["workflows.advance"]
+    assert len(bells) == 3
+
+
+def test_a_bell_that_nobody_answers_is_rung_anew_after_a_while(bells):
+    doorbell.ring(TASK, LANE)
+    remaining = redis_index.connection().pttl(redis_index.key(f"bell:{TASK}:{LANE}"))
+    assert 0 < remaining <= doorbell.PENDING_MS
+
+
+def test_without_redis_ringing_is_silent_and_does_not_try_again_at_once(bells, monkeypatch):
+    tries = []
+
+    def gone(*args, **kwargs):
+        tries.append(1)
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr(redis.Redis, "set", gone)
+    doorbell.ring(TASK, LANE)
+    doorbell.ring(TASK, LANE)
+    assert bells == [] and len(tries) == 1
+
+
+def test_a_task_works_until_nothing_is_left(bells):
+    left = [True, True, False]
+    doorbell.work_off(TASK, LANE, lambda: left.pop(0))
+    assert left == [] and bells == []
+
+
+def test_a_task_whose_slice_is_over_rings_again(bells, monkeypatch):
+    monkeypatch.setattr(doorbell, "SLICE_SECONDS", 0.0)
+    doorbell.work_off(TASK, LANE, lambda: True)
+    assert bells == [(TASK, LANE)]
+
+
+def test_work_that_fails_leaves_the_bell_answered(bells):
+    def fail() -> bool:
+        raise RuntimeError
+
+    doorbell.ring(TASK, LANE)
+    with pytest.raises(RuntimeError):
+        doorbell.work_off(TASK, LANE, fail)
+    doorbell.ring(TASK, LANE)
+    assert len(bells) == 2

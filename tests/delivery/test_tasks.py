@@ -34,7 +34,7 @@ def test_a_task_takes_whatever_a_newer_publisher_says():
 
 
 def test_a_slice_that_ends_too_early_rings_again(monkeypatch, rung):
-    monkeypatch.setattr(tasks, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr("contacts.doorbell.SLICE_SECONDS", 0.0)
     making.message()
     rung.clear()
     tasks.deliver(lane="delivery_urgent")

@@ -30,13 +30,23 @@ function edit(textarea) {
     editor.mark([...lines.values()]);
   }
 
+  // The server cannot judge what nobody can read: one problem, which leads to where the reading stopped.
+  function unreadable(error) {
+    const line = editor.lineOf(error.offset);
+    status.textContent = "Not saved yet";
+    list.replaceChildren(document.getElementById("unreadable").content.cloneNode(true));
+    const button = list.querySelector(".cl-problem");
+    Object.assign(button.dataset, { offset: error.offset, severity: "error", message: error.message });
+    button.querySelector("b").textContent = `Line ${line}`;
+    button.querySelector("[data-message]").textContent = error.message;
+    editor.mark([{ line, severity: "bad", message: error.message }]);
+  }
+
   async function check() {
     const mine = ++asked;
     const { error } = read(editor.text);
     if (error) {
-      const line = editor.lineOf(error.offset);
-      status.textContent = `Line ${line}: ${error.message}`;
-      editor.mark([{ line, severity: "bad", message: error.message }]);
+      unreadable(error);
       return;
     }
     status.textContent = editor.text === original ? "" : "Not saved yet";
@@ -58,8 +68,11 @@ function edit(textarea) {
   list.addEventListener("click", (event) => {
     const button = event.target.closest(".cl-problem");
     if (!button) return;
-    const { places } = read(editor.text);
-    const place = placeOf(places, pathOf(button.dataset));
+    if (button.dataset.offset) {
+      editor.goTo(Number(button.dataset.offset));
+      return;
+    }
+    const place = placeOf(read(editor.text).places, pathOf(button.dataset));
     editor.goTo(place.start, place.end);
   });
 

@@ -1,0 +1,170 @@
+"""The doctor: looks at everything that should hold while the house runs, and mends what can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection, transaction
+
+from analytics import books, counters, queues, rebuild
+from contacts import clock, doorbell, partitions, redis_index
+from delivery import in_doubt
+from delivery import sweep as delivery_sweep
+from scoring import checks
+from workflows import partitions as journal_partitions
+from workflows import sweep as workflows_sweep
+
+MONTHS_AHEAD = 2
+LEASE_GRACE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    name: str
+    healthy: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Examination:
+    """`look` may raise: that is a finding as well. `mend` is None where only people can help."""
+
+    name: str
+    look: Callable[[datetime], list[str]]
+    fine: str
+    mend: Callable[[datetime], None] | None = None
+
+
+def examine(*, fix: bool = False) -> list[Finding]:
+    """Look at everything, in an order in which the first trouble explains the later ones. With `fix`, mend what can be
+    mended and look again."""
+    findings = []
+    for examination in EXAMINATIONS:
+        troubles = _look(examination)
+        mended = False
+        if troubles and fix and examination.mend is not None and not _attempt(examination.mend):
+            mended = not (troubles := _look(examination))
+        said = "; ".join(troubles) or ("mended" if mended else examination.fine)
+        findings.append(Finding(examination.name, not troubles, said))
+    return findings
+
+
+def _look(examination: Examination) -> list[str]:
+    found: list[str] = []
+    return _attempt(lambda now: found.extend(examination.look(now))) or found
+
+
+def _attempt(deed: Callable[[datetime], None]) -> list[str]:
+    """What went wrong; nothing if nothing did. An error's words may hold an address or a password: its kind is told."""
+    try:
+        deed(clock.now())
+    except Exception as error:
+        return [f"{type(error).__module__}.{type(error).__name__}"]
+    return []
+
+
+# -- services ----------------------------------------------------------------------------------------------------------
+
+
+def _database(now: datetime) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return []
+
+
+def _redis(now: datetime) -> list[str]:
+    redis_index.connection().ping()
+    return []
+
+
+def _broker(now: datetime) -> list[str]:
+    with current_app.connection_for_write() as link:
+        link.ensure_connection(max_retries=1, timeout=2)
+    return []
+
+
+# -- partitions --------------------------------------------------------------------------------------------------------
+
+
+def _partitions(now: datetime) -> list[str]:
+    troubles = []
+    with connection.cursor() as cursor:
+        for year, month in partitions.months_from(now, MONTHS_AHEAD):
+            name = f"contact_events_{year}_{month:02d}"
+            cursor.execute("SELECT to_regclass(%s) IS NULL", [name])
+            if cursor.fetchone()[0]:
+                troubles.append(f"{name} is missing")
+        for name in ("contact_events_unplanned", "workflow_journal_unplanned"):
+            cursor.execute(f"SELECT EXISTS (SELECT FROM {name})")
+            if cursor.fetchone()[0]:
+                troubles.append(f"rows lie in {name}, which only catches what has no partition")
+    return troubles
+
+
+def _make_partitions(now: datetime) -> None:
+    with transaction.atomic():
+        partitions.make_ahead(now=now)
+        journal_partitions.make_ahead()
+
+
+# -- work --------------------------------------------------------------------------------------------------------------
+
+
+def _leases(now: datetime) -> list[str]:
+    """The sweep ends leases a few seconds after they are over; a minute is a sweep that does not run."""
+    grace = LEASE_GRACE + timedelta(seconds=settings.ESP_TIMEOUT_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM outbox WHERE state = 'sending' AND lease_until < %s",
+            [now - grace],
+        )
+        stuck = cursor.fetchone()[0]
+    return [f"{stuck} messages are being sent by nobody"] if stuck else []
+
+
+def _end_leases(now: datetime) -> None:
+    while in_doubt.reap_batch():
+        pass
+
+
+def _queues(now: datetime) -> list[str]:
+    return [
+        f"{queue.depth} {queue.name.replace('_', ' ')} wait in {queue.lane}, the oldest for {queue.age:.0f} s"
+        for queue in queues.read(now=now)
+        if queue.late
+    ]
+
+
+def _ring(now: datetime) -> None:
+    """Whoever should have been rung for is rung for again. Whether somebody answers is seen the next time."""
+    workflows_sweep.ring_where_work_waits(now=now)
+    delivery_sweep.ring_where_work_waits(now=now)
+    for lane in checks.due_lanes(now=now):
+        doorbell.ring(checks.BELL, lane)
+    while counters.fold():
+        pass
+
+
+def _books(now: datetime) -> list[str]:
+    return [f"{book.name}: {book.left} against {book.right}" for book in books.balance() if not book.balanced]
+
+
+def _rebuild(now: datetime) -> None:
+    rebuild.replace()
+
+
+EXAMINATIONS = (
+    Examination("PostgreSQL", _database, "answers"),
+    Examination("Redis", _redis, "answers"),
+    Examination("broker", _broker, "answers"),
+    Examination("partitions", _partitions, "made ahead", _make_partitions),
+    Examination("leases", _leases, "none is stuck", _end_leases),
+    Examination("queues", _queues, "nobody waits for too long", _ring),
+    Examination("books", _books, "balance", _rebuild),
+)

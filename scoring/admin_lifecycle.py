@@ -1,0 +1,124 @@
+"""The lifecycle log, to read; and what scoring adds to a contact's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from contacts import admin_floors
+from contacts.admin_cells import link, moment, pill
+from contacts.admin_contacts import contact_ids_of, names_of
+from contacts.admin_floors import Panel
+from contacts.admin_lists import Empty, RecordAdmin
+from scoring import explanation, lifecycle
+from scoring.admin_rules import fading
+from scoring.models import LifecycleEvent
+
+ABBREVIATED = {"mql": "MQL", "sql": "SQL"}
+
+
+def stage_name(stage: str) -> str:
+    return ABBREVIATED.get(stage) or stage.capitalize() or "None"
+
+
+def stage_names(contact_ids: Any) -> Mapping[int, str]:
+    return {id: stage_name(stage) for id, stage in lifecycle.current_stages(contact_ids).items()}
+
+
+@admin.register(LifecycleEvent)
+class LifecycleEventAdmin(RecordAdmin):
+    list_display = ("who", "move", "reason", "source", "when")
+    list_display_links = ("move",)
+    title_of_list = "Lifecycle"
+    nouns = ("move", "moves")
+    ordering = ("-id",)
+    search_fields = ("contact_id",)
+    search_help_text = "A contact's email or external id"
+    empty = Empty(
+        "trending_up",
+        "Nobody has moved yet",
+        "When a score crosses the threshold, or a journey moves somebody, the move is kept here for ever.",
+    )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(contact_id__in=contact_ids_of(search_term)), False
+
+    def furnish(self, rows: list[Any], *, now: datetime) -> None:
+        contacts = names_of({row.contact_id for row in rows})
+        for row in rows:
+            row.shown_contact = contacts.get(row.contact_id, f"Contact {row.contact_id}")
+
+    @admin.display(description="Contact")
+    def who(self, row: Any) -> SafeString:
+        return link(row.shown_contact, reverse("admin:contacts_contact_change", args=[row.contact_id]))
+
+    @admin.display(description="Move")
+    def move(self, row: LifecycleEvent) -> SafeString:
+        before = stage_name(row.from_stage) if row.from_stage else "New"
+        return format_html('{} <span class="cl-faint">→</span> {}', before, pill(stage_name(row.to_stage), "info"))
+
+    @admin.display(description="When")
+    def when(self, row: LifecycleEvent) -> SafeString:
+        return moment(row.occurred_at, seconds=True)
+
+    def record(self, request: HttpRequest, row: LifecycleEvent, *, now: datetime) -> dict[str, Any]:
+        contact = names_of({row.contact_id}).get(row.contact_id, f"Contact {row.contact_id}")
+        return {
+            "name": f"{contact}: {stage_name(row.to_stage)}",
+            "facts": [
+                ("Contact", link(contact, reverse("admin:contacts_contact_change", args=[row.contact_id]))),
+                ("Move", self.move(row)),
+                ("Reason", row.reason),
+                ("Came by", row.source),
+                ("When", moment(row.occurred_at, seconds=True)),
+            ],
+        }
+
+
+def lead_score(*, contact_id: int, now: datetime) -> Mapping[str, Any] | None:
+    """The score as it is now, rule by rule; None without active rules."""
+    found = explanation.explain(contact_id, now)
+    if not found.ruleset:
+        return None
+    largest = max((abs(share.points) for share in found.rules), default=0) or 1
+    shares = sorted(
+        (share for share in found.rules if share.event_count or share.points), key=lambda share: -share.points
+    )
+    return {
+        "score": f"{found.score:.1f}".rstrip("0").rstrip("."),
+        "ruleset": found.ruleset,
+        "threshold": f"{found.mql_threshold:g}" if found.mql_threshold is not None else "",
+        "rules": [
+            {
+                "name": share.name,
+                "events": share.event_count,
+                "points": f"{share.points:+.1f}".replace("-", "−"),
+                "width": round(100 * abs(share.points) / largest),
+                "negative": share.points < 0,
+                "note": ", ".join(
+                    note for note in ("at its cap" if share.capped else "", _fading(share.decay)) if note
+                ),
+            }
+            for share in shares
+        ],
+        "silent": len(found.rules) - len(shares),
+    }
+
+
+def _fading(decay: Any) -> str:
+    words = fading(decay)
+    return "" if words == "never" else words
+
+
+admin_floors.register_stages(stage_names)
+admin_floors.register_panel(Panel("Lead score", "admin/scoring/panel_score.html", lead_score, place=10))

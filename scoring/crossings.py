@@ -1,0 +1,153 @@
+"""Threshold crossings, each exactly once: at events, at changes, at new rules, and between events by decay.
+
+Hysteresis: a contact is above from the moment the score reaches the threshold until it falls below 90 % of it. Both
+turns are crossings; what happens in between is silence, so nobody at the edge becomes marketing qualified every day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from contacts import events
+from scoring import checks, lifecycle, outlook, projection, rules
+from scoring.compiler import DECIMALS
+from scoring.forecast import Level
+from scoring.rules import Ruleset
+
+HYSTERESIS = 0.1
+BATCH = 200
+# Only upwards: nobody who is with sales already is moved back by a score.
+BEFORE_MQL = (lifecycle.NO_STAGE, "subscriber", "lead")
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A contact's `seq`-th crossing of a threshold."""
+
+    contact_id: int
+    upward: bool
+    seq: int
+    score: float
+
+
+def check_batch(*, now: datetime, limit: int = BATCH, lane: str | None = None) -> bool:
+    """Compare the contacts whose check is due with the thresholds of the active rulesets, inside the caller's
+    transaction. Returns whether there were any. `lane` None means any lane.
+
+    The number of statements does not depend on the number of contacts."""
+    assert connection.in_atomic_block, "check_batch needs the caller's transaction"
+    contact_ids, gone = checks.claim(now=now, limit=limit, lane=lane)
+    if not contact_ids and not gone:
+        return False
+    next_checks: dict[int, datetime] = {}
+    crossed: list[tuple[Ruleset, list[Crossing]]] = []
+    if contact_ids:
+        # the contacts are locked: what is read from here on is the last word
+        for ruleset in rules.active_rulesets():
+            crossings, levels = _compare(ruleset, contact_ids, now)
+            crossed.append((ruleset, crossings))
+            for contact_id, at in outlook.next_checks(ruleset, levels=levels, now=now).items():
+                next_checks[contact_id] = min(at, next_checks.get(contact_id, at))
+    # before anything is recorded: our own events may be scored too, and then ask for the next check themselves
+    checks.settle(contact_ids=[*contact_ids, *gone], next_checks=next_checks)
+    for ruleset, crossings in crossed:
+        if crossings:
+            _record(ruleset, crossings, now)
+    return True
+
+
+def level_of(threshold: float, *, above: bool) -> Level:
+    """What the score has to do next to cross: fall below 90 % of the threshold, or reach it."""
+    if above:
+        return Level(round(threshold * (1 - HYSTERESIS), DECIMALS), rising=False)
+    return Level(threshold, rising=True)
+
+
+def _compare(ruleset: Ruleset, contact_ids: Sequence[int], now: datetime) -> tuple[list[Crossing], dict[int, Level]]:
+    """Who crosses now, in the order of the ids, and what each contact's next crossing would be. Two statements."""
+    scores = projection.scores_under(ruleset, contact_ids=contact_ids, at=now)
+    sides = _sides(ruleset, contact_ids)
+    crossings, levels = [], {}
+    for contact_id, score in sorted(scores.items()):
+        above, seq = sides.get(contact_id, (False, 0))
+        if level_of(ruleset.mql_threshold, above=above).crossed(score):
+            above = not above
+            crossings.append(Crossing(contact_id, above, seq + 1, score))
+        levels[contact_id] = level_of(ruleset.mql_threshold, above=above)
+    return crossings, levels
+
+
+def _sides(ruleset: Ruleset, contact_ids: Sequence[int]) -> dict[int, tuple[bool, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT contact_id, above, seq FROM score_sides "
+            "WHERE contact_id = ANY(%s) AND score_name = %s AND threshold = %s",
+            [list(contact_ids), ruleset.name, ruleset.mql_threshold],
+        )
+        return {contact_id: (above, seq) for contact_id, above, seq in cursor.fetchall()}
+
+
+def _record(ruleset: Ruleset, crossings: Sequence[Crossing], now: datetime) -> None:
+    """The side, the fact, the news, and the stage that follows from it."""
+    columns: list[Any] = [
+        [crossing.contact_id for crossing in crossings],
+        [crossing.upward for crossing in crossings],
+        [crossing.seq for crossing in crossings],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO score_sides (contact_id, score_name, threshold, above, seq)
+            SELECT x.contact_id, %s, %s, x.upward, x.seq
+              FROM unnest(%s::bigint[], %s::boolean[], %s::integer[]) AS x(contact_id, upward, seq)
+            ON CONFLICT (contact_id, score_name, threshold) DO UPDATE SET above = EXCLUDED.above, seq = EXCLUDED.seq
+            """,
+            [ruleset.name, ruleset.mql_threshold, *columns],
+        )
+        cursor.execute(
+            """
+            INSERT INTO score_crossings (contact_id, score_name, threshold, upward, seq, score, ruleset_id, crossed_at)
+            SELECT x.contact_id, %s, %s, x.upward, x.seq, x.score, %s, %s
+              FROM unnest(%s::bigint[], %s::boolean[], %s::integer[], %s::float8[])
+                   AS x(contact_id, upward, seq, score)
+            """,
+            [
+                ruleset.name,
+                ruleset.mql_threshold,
+                ruleset.ruleset_id,
+                now,
+                *columns,
+                [crossing.score for crossing in crossings],
+            ],
+        )
+    events.record_own([_news(ruleset, crossing) for crossing in crossings], now=now)
+    if ruleset.name == rules.LEAD:
+        lifecycle.move(
+            contact_ids=[crossing.contact_id for crossing in crossings if crossing.upward],
+            to_stage="mql",
+            reason=f"score reached {ruleset.mql_threshold:g} ({ruleset.label})",
+            source="score",
+            now=now,
+            only_from=BEFORE_MQL,
+        )
+
+
+def _news(ruleset: Ruleset, crossing: Crossing) -> events.OwnEvent:
+    threshold = ruleset.mql_threshold
+    return events.OwnEvent(
+        contact_id=crossing.contact_id,
+        type="score_threshold_crossed",
+        properties={
+            "score_name": ruleset.name,
+            "threshold": threshold,
+            "direction": "up" if crossing.upward else "down",
+            "score": crossing.score,
+            "ruleset": ruleset.label,
+        },
+        key=f"score_threshold_crossed:{crossing.contact_id}:{ruleset.name}:{threshold!r}:{crossing.seq}",
+    )

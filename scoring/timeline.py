@@ -1,0 +1,41 @@
+"""Lifecycle moves on a contact's timeline."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from contacts import timeline
+from contacts.timeline import Before, Entry, Source
+from scoring.admin_lifecycle import stage_name
+
+
+def moves(*, contact_id: int, before: Before, limit: int, alone: bool) -> list[Entry]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, occurred_at, from_stage, to_stage, reason, source FROM lifecycle_events
+             WHERE contact_id = %s AND (occurred_at, id) < (%s, %s)
+             ORDER BY occurred_at DESC, id DESC LIMIT %s
+            """,
+            [contact_id, before.at, before.id, limit],
+        )
+        rows = cursor.fetchall()
+    return [
+        Entry(
+            at=at,
+            id=id,
+            type="lifecycle_changed",
+            title=f"Became {stage_name(to_stage)}" if to_stage in {"mql", "sql"} else f"Stage: {stage_name(to_stage)}",
+            detail=" · ".join(
+                part
+                for part in (f"before: {stage_name(from_stage)}" if from_stage else "", reason, f"by {source}")
+                if part
+            ),
+            icon="trending_up",
+            tone="rose",
+        )
+        for id, at, from_stage, to_stage, reason, source in rows
+    ]
+
+
+timeline.register(Source("lifecycle", "Lifecycle", moves, tells=frozenset({"lifecycle_changed"})))
