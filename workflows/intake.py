@@ -103,7 +103,10 @@ def _take(lane: str, shards: list[int], limit: int) -> list[Event]:
             """,
             [lane, shards, limit],
         )
-        return [Event(*row[:5], bytes(row[5]), _plain(row[6])) for row in cursor.fetchall()]
+        return [
+            Event(event_id, recorded_at, contact_id, event_type, occurred_at, bytes(key_hash), _plain(properties))
+            for event_id, recorded_at, contact_id, event_type, occurred_at, key_hash, properties in cursor.fetchall()
+        ]
 
 
 def _plain(value: Any) -> Mapping[str, Any]:

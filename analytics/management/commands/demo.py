@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import ArgumentParser
 from datetime import datetime
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"replaying {len(purchases):,} purchases at {settings.TIME_SPEED:,.0f} times the speed of life"
         )
-        board = Board(self.stdout._out)  # type: ignore[attr-defined]  # Django's wrapper hides isatty and adds newlines
+        board = Board(sys.stdout)
         key = access.create_key(
             name=f"Demonstration {now:%Y-%m-%d %H:%M:%S}", kind="secret", scopes=["events:write"], now=now
         )
