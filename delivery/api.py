@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -173,6 +175,7 @@ class ResumeProvider(APIView):
 
     required_scope = "admin"
 
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request, name: str) -> Response:
         if name not in PROVIDERS:
             raise exceptions.NotFound(f"There is no provider {name!r}.")

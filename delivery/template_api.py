@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -78,6 +79,7 @@ class TemplateList(ListAPIView[Template]):
     pagination_class = NewestFirst
     filterset_fields: ClassVar = ["slug", "channel"]
 
+    @extend_schema(request=WordsInput, responses={200: TemplateShape, 201: TemplateShape})
     def post(self, request: Request) -> Response:
         """201 for a new template, 200 for a new version of one that is there."""
         template = save(request.data if isinstance(request.data, dict) else {})
@@ -88,9 +90,11 @@ class TemplateList(ListAPIView[Template]):
 class TemplateDetail(APIView):
     required_scope: ClassVar = SCOPES
 
+    @extend_schema(responses=TemplateShape)
     def get(self, request: Request, slug: str) -> Response:
         return Response(TemplateShape(find(slug)).data)
 
+    @extend_schema(request=WordsInput, responses=TemplateShape)
     def put(self, request: Request, slug: str) -> Response:
         """The next version; the slug is the address's."""
         data = request.data if isinstance(request.data, dict) else {}

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -54,6 +56,30 @@ class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
     class Meta:
         model = Workflow
         fields = ["id", "slug", "name", "status", "live_version", "revision", "definition", "created_at", "updated_at"]
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    """See `workflows.definition.problems.Problem`."""
+
+    step = serializers.CharField(allow_null=True)
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+    severity = serializers.ChoiceField(["error", "warning"])
+
+
+class WorkflowShape(WorkflowSerializer):
+    """One workflow as it is answered: with what is wrong with its draft."""
+
+    problems = ProblemShape(many=True)
+
+    class Meta(WorkflowSerializer.Meta):
+        fields = [*WorkflowSerializer.Meta.fields, "problems"]
+
+
+class Verdict(serializers.Serializer[Any]):
+    valid = serializers.BooleanField()
+    problems = ProblemShape(many=True)
 
 
 class VersionSerializer(serializers.ModelSerializer[WorkflowVersion]):
@@ -122,6 +148,7 @@ class WorkflowList(ListAPIView[Workflow]):
     pagination_class = NewestFirst
     filterset_fields: ClassVar = ["status", "slug"]
 
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: WorkflowShape, 201: WorkflowShape})
     def post(self, request: Request) -> Response:
         """201 for a new workflow, 200 for a new draft of one that is there; with the draft's problems."""
         workflow = store(request, None)
@@ -133,9 +160,11 @@ class WorkflowDetail(APIView):
 
     required_scope: ClassVar = READ_OR_WRITE
 
+    @extend_schema(responses=WorkflowShape)
     def get(self, request: Request, slug: str) -> Response:
         return answer(find(slug))
 
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=WorkflowShape)
     def put(self, request: Request, slug: str) -> Response:
         return answer(store(request, slug))
 
@@ -145,6 +174,7 @@ class Validate(APIView):
 
     required_scope = "workflows:read"
 
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=Verdict)
     def post(self, request: Request, slug: str) -> Response:
         problems = validate(request.data or find(slug).draft)
         return Response({"valid": not errors(problems), "problems": [each.as_dict() for each in problems]})
@@ -159,6 +189,7 @@ class Publish(APIView):
 
     required_scope = "workflows:publish"
 
+    @extend_schema(request=None, responses={200: WorkflowShape, 422: Verdict})
     def post(self, request: Request, slug: str) -> Response:
         find(slug)
         try:
@@ -177,6 +208,7 @@ class Move(APIView):
     required_scope = "workflows:publish"
     deed: Callable[..., None] = publishing.pause
 
+    @extend_schema(request=None, responses=WorkflowShape)
     def post(self, request: Request, slug: str) -> Response:
         find(slug)
         try:
@@ -204,6 +236,7 @@ class VersionList(ListAPIView[WorkflowVersion]):
     required_scope = "workflows:read"
     serializer_class = VersionSerializer
     pagination_class = NewestFirst
+    queryset = WorkflowVersion.objects.none()  # of which model, for the schema
 
     def get_queryset(self) -> Any:
         return WorkflowVersion.objects.filter(workflow=find(self.kwargs["slug"]))
@@ -216,6 +249,7 @@ class EnrolmentList(ListAPIView[Enrolment]):
     serializer_class = EnrolmentSerializer
     pagination_class = NewestFirst
     filterset_fields: ClassVar = ["state", "step"]
+    queryset = Enrolment.objects.none()  # of which model, for the schema
 
     def get_queryset(self) -> Any:
         people = Contact.objects.filter(pk=OuterRef("contact_id"))
@@ -238,5 +272,6 @@ class Schema(APIView):
 
     required_scope = "workflows:read"
 
+    @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         return Response(Definition.model_json_schema(by_alias=True))

@@ -49,7 +49,8 @@ person?.addEventListener("keydown", (event) => { if (event.key === "Enter") { ev
 
 // The frame has the width of a screen and is drawn smaller where the page leaves less room for it.
 const stage = frame.parentElement;
-let width = 680;
+const widths = [...document.querySelectorAll("[data-width]")];
+let width = 0;
 
 function fit() {
   const style = getComputedStyle(stage);
@@ -62,11 +63,12 @@ function fit() {
   frame.style.marginBottom = `${560 - 560 / scale}px`;
 }
 
-for (const button of document.querySelectorAll("[data-width]")) {
-  button.addEventListener("click", () => {
-    width = Number(button.dataset.width);
-    fit();
-    for (const other of document.querySelectorAll("[data-width]")) other.setAttribute("aria-pressed", String(other === button));
-  });
+function choose(chosen) {
+  width = Number(chosen.dataset.width);
+  for (const button of widths) button.setAttribute("aria-pressed", String(button === chosen));
+  fit();
 }
+
+for (const button of widths) button.addEventListener("click", () => choose(button));
+choose(widths[matchMedia("(max-width: 700px)").matches ? 1 : 0]);
 new ResizeObserver(fit).observe(stage);
