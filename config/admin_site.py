@@ -29,12 +29,19 @@ def _may_view(model: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")
 
 
-def _item(title: str, icon: str, model: str) -> dict[str, Any]:
+def _is_open(model: str, *others: str) -> Callable[[HttpRequest], bool]:
+    """Whether the page belongs to this entry: the list, one of its things, or a page that hangs below it."""
+    parts = [name.replace(".", "/") for name in (model, *others)]
+    return lambda request: any(f"/{part}/" in request.path for part in parts)
+
+
+def _item(title: str, icon: str, model: str, *others: str) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{model.replace('.', '_')}_changelist"),
         "permission": _may_view(model),
+        "active": _is_open(model, *others),
     }
 
 
@@ -77,7 +84,9 @@ UNFOLD = {
             {"items": [{"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")}]},
             _group(
                 "Engage",
-                _item("Journeys", "account_tree", "workflows.workflow"),
+                _item(
+                    "Journeys", "account_tree", "workflows.workflow", "workflows.enrolment", "workflows.entryrefusal"
+                ),
                 _item("Email templates", "mail", "delivery.template"),
                 _sandbox_inbox(),
             ),

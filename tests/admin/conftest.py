@@ -1,0 +1,40 @@
+"""Who may look, and who may act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from contacts import clock
+from tests.inhabited import Inhabited, inhabit
+
+
+@pytest.fixture
+def town(db) -> Inhabited:
+    return inhabit(now=clock.now(), contacts=24)
+
+
+@pytest.fixture
+def maya(town, client) -> Client:
+    """May everything."""
+    client.force_login(town.superuser)
+    return client
+
+
+@pytest.fixture
+def staff(db) -> Callable[..., Client]:
+    """`staff("contacts.view_contact", …)`: somebody who may just that."""
+
+    def log_in(*permissions: str) -> Client:
+        user = User.objects.create_user(f"staff{User.objects.count()}", is_staff=True)
+        for name in permissions:
+            app, codename = name.split(".")
+            user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return log_in

@@ -1,0 +1,129 @@
+"""Keys are shown once; suppressions and providers go through their doors; templates are versioned."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from django.urls import reverse
+
+from contacts import access
+from contacts.admin_keys import KINDS, SCOPES
+from contacts.models import ApiKey
+from delivery import vocabulary, wording
+from delivery.models import Provider, Suppression, Template, TemplateVersion
+from delivery.models.message import STATES
+
+
+def test_a_key_is_shown_once_and_only_its_hash_is_kept(maya):
+    answer = maya.post(
+        reverse("admin:contacts_apikey_add"), {"name": "Warehouse", "kind": "secret", "scopes": ["contacts:read"]}
+    )
+    key = answer.context["key"]
+    assert key in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    row = ApiKey.objects.get(name="Warehouse")
+    assert bytes(row.key_hash) == hashlib.sha256(key.encode()).digest()
+    for url in (
+        reverse("admin:contacts_apikey_changelist"),
+        reverse("admin:contacts_apikey_change", args=[row.pk]),
+        reverse("admin:contacts_apikey_add"),
+    ):
+        page = maya.get(url).content.decode()
+        assert key not in page
+        assert row.key_hash.hex() not in page
+    assert access.find_key(key).scopes == {"contacts:read"}
+    maya.post(reverse("admin:contacts_apikey_revoke", args=[row.pk]))
+    assert access.find_key(key) is None
+    assert "Revoked" in maya.get(reverse("admin:contacts_apikey_change", args=[row.pk])).content.decode()
+
+
+def test_a_secret_key_without_a_scope_is_not_made(maya):
+    before = ApiKey.objects.count()
+    answer = maya.post(reverse("admin:contacts_apikey_add"), {"name": "Nothing", "kind": "secret"})
+    assert "choose at least one" in answer.content.decode()
+    assert ApiKey.objects.count() == before
+
+
+def test_a_write_key_has_the_one_scope_that_it_may_have(maya):
+    maya.post(reverse("admin:contacts_apikey_add"), {"name": "Web", "kind": "browser", "scopes": ["admin"]})
+    assert ApiKey.objects.get(name="Web").scopes == list(access.WRITE_KEY_SCOPES)
+
+
+def test_the_page_offers_the_kinds_and_scopes_that_there_are():
+    assert set(SCOPES) == set(access.SCOPES)
+    assert set(KINDS) == set(access.KINDS)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_address_is_suppressed_by_its_door_and_released_by_name(maya, town):
+    maya.post(
+        reverse("admin:delivery_suppression_add"), {"address": "Stop@Example.com", "scope": "topic", "topic": "news"}
+    )
+    row = Suppression.objects.get(address__shown="Stop@Example.com")
+    assert (row.scope, row.reason, row.source) == ("news", "manual", "admin")
+    found = maya.get(reverse("admin:delivery_suppression_changelist"), {"q": "stop@example.COM"})
+    assert [each.pk for each in found.context["cl"].result_list] == [row.pk]
+    maya.post(
+        reverse("admin:delivery_suppression_changelist"), {"action": "release_selected", "_selected_action": [row.pk]}
+    )
+    row.refresh_from_db()
+    assert row.released_at is not None
+    assert row.released_by == "maya"
+
+
+def test_an_address_or_topic_that_is_none_is_not_suppressed(maya, town):
+    before = Suppression.objects.count()
+    for data in ({"address": "nobody", "scope": "email"}, {"address": "a@example.com", "scope": "topic"}):
+        assert maya.post(reverse("admin:delivery_suppression_add"), data).status_code == 200
+    assert Suppression.objects.count() == before
+
+
+def test_a_stopped_provider_is_resumed(maya):
+    maya.post(reverse("admin:delivery_provider_resume", args=["sendgrid"]))
+    assert Provider.objects.get(pk="sendgrid").stopped_at is None
+
+
+WORDS = {"name": "Thank you", "subject": "Hello {{first_name}}", "preheader": "", "html": "<p>Hi</p>", "text": ""}
+
+
+def test_saving_a_template_makes_a_version_and_saving_the_same_words_none(maya):
+    template = Template.objects.get(slug="thank-you")
+    url = reverse("admin:delivery_template_change", args=[template.pk])
+    maya.post(url, WORDS)
+    maya.post(url, WORDS)
+    template.refresh_from_db()
+    assert (template.live_version.number, template.live_version.subject) == (2, "Hello {{first_name}}")
+    assert TemplateVersion.objects.filter(template=template).count() == 2
+    old = maya.get(url, {"version": "1"}).content.decode()
+    assert "You are looking at v1" in old
+    assert maya.get(url, {"version": "9"}).status_code == 404
+
+
+def test_a_template_that_cannot_be_read_is_refused_at_the_part_that_is_wrong(maya):
+    template = Template.objects.get(slug="thank-you")
+    url = reverse("admin:delivery_template_change", args=[template.pk])
+    answer = maya.post(url, {**WORDS, "html": "{{#open}}"})
+    assert answer.context["form"].errors.keys() == {"html"}
+    assert "{{#open}}" in answer.content.decode()
+    template.refresh_from_db()
+    assert template.live_version.number == 1
+
+
+def test_a_new_template_needs_a_slug_of_its_own(maya):
+    add = reverse("admin:delivery_template_add")
+    assert "slug" in maya.post(add, {**WORDS, "slug": "thank-you"}).context["form"].errors
+    maya.post(add, {**WORDS, "slug": "fresh"})
+    assert Template.objects.get(slug="fresh").live_version.number == 1
+
+
+def test_a_template_is_never_deleted(maya):
+    template = Template.objects.get(slug="thank-you")
+    assert maya.post(reverse("admin:delivery_template_delete", args=[template.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_every_state_and_every_kind_of_feedback_has_words():
+    assert set(wording.STATES) == set(STATES)
+    kinds = {value for name, value in vars(vocabulary).items() if name.isupper() and isinstance(value, str)}
+    assert set(wording.FEEDBACK) == kinds
+    assert {reason for _, reason in vocabulary.CONSEQUENCES.values()} <= set(wording.REASONS)

@@ -1,0 +1,45 @@
+"""The start page: the numbers of the house, a part of itself for refreshing, first steps where nothing is."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from analytics.templatetags.start import age, shares
+
+
+def test_the_numbers_are_those_of_the_tables(maya, town):
+    start = maya.get(reverse("admin:index")).context["start"]
+    assert start.contacts == 24
+    journey = next(journey for journey in start.journeys if journey.slug == "first-order")
+    assert journey.entered == journey.here_now + journey.completed + journey.exited + journey.failed == 24
+    assert sum(share.width for share in shares(journey)) == journey.entered
+
+
+def test_the_page_fetches_only_its_own_content(maya):
+    page = maya.get(reverse("admin:index"), {"live": "1"}).content.decode()
+    assert 'id="start"' in page
+    assert "nav-sidebar" not in page
+    assert "<html" not in page
+
+
+def test_an_installation_with_nothing_in_it_says_what_to_do_first(staff):
+    page = staff().get(reverse("admin:index")).content.decode()
+    assert "bin/up --demo" in page
+    assert "import_contacts" in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "–"),
+        (0.0, "0.0 s"),
+        (1.24, "1.2 s"),
+        (42.0, "42 s"),
+        (361.0, "6 min"),
+        (7300.0, "2 h"),
+        (864000.0, "10 days"),
+    ],
+)
+def test_an_age_is_told_in_the_unit_that_says_most(seconds, said):
+    assert age(seconds) == said
