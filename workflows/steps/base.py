@@ -3,9 +3,11 @@ writes no cursor, journal, timer or message itself."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
@@ -22,7 +24,12 @@ class Member:
     contact_id: int
     seq: int
     resumed: bool  # it waited here, and the time has come
-    trigger: Mapping[str, Any]
+    trigger_json: str
+
+    @cached_property
+    def trigger(self) -> Mapping[str, Any]:
+        """The entry event, for `trigger.*`; read only where a step asks for it."""
+        return json.loads(self.trigger_json)
 
 
 @dataclass(frozen=True)
