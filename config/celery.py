@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery, bootsteps, signals
+from django.db import close_old_connections
 
 from config.lanes import heartbeat_of
 
@@ -28,6 +29,13 @@ class Turning(bootsteps.StartStopStep):
 
 app.steps["consumer"].add(Turning)
 _heartbeats: list[Any] = []
+
+
+@signals.task_prerun.connect
+def _mend_connections(**kwargs: Any) -> None:
+    """A connection that was cut is opened anew before the next task. With CELERY_DB_REUSE_MAX Celery keeps even a dead
+    one, and a worker that met a restart of PostgreSQL would fail at every task from then on."""
+    close_old_connections()
 
 
 @signals.celeryd_after_setup.connect

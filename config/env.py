@@ -28,7 +28,7 @@ def load_running_services() -> bool:
     try:
         services = json.loads((run / "services.json").read_text())
         known, supervisor = services["DATABASE_URL"], int((run / "lock").read_text())
-    except (OSError, ValueError, LookupError):
+    except (OSError, ValueError, LookupError, TypeError):
         return False
     if not _lives(supervisor) or text("DATABASE_URL", known) != known:
         return False

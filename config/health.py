@@ -93,7 +93,7 @@ def broker() -> None:
             with redis.Redis.from_url(settings.CELERY_BROKER_URL, **timeouts) as client:
                 client.ping()
         else:
-            with current_app.connection_for_write(connect_timeout=BROKER_SECONDS) as link:
+            with current_app.connection_for_write(settings.CELERY_BROKER_URL, connect_timeout=BROKER_SECONDS) as link:
                 link.connect()
                 link.channel().close()
     except (redis.RedisError, OSError, OperationalError) as error:

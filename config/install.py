@@ -179,11 +179,12 @@ def _die_with_parent() -> None:
 
 def count(log: str, pins: int) -> tuple[int, int, bool]:
     """What pip's output says so far: packages fetched, packages in all, whether it has begun to install them."""
-    pins -= len(re.findall(r"^Ignoring ", log, re.M))  # markers that do not apply here
     present = len(re.findall(r"^Requirement already satisfied: ", log, re.M))
     begun = len(re.findall(r"^Collecting ", log, re.M))
-    installing = "\nInstalling collected packages: " in log
-    return present + (begun if installing else max(0, begun - 1)), max(pins, begun + present), installing
+    if listed := re.search(r"^Installing collected packages: (.*)$", log, re.M):
+        return begun, len(listed[1].split(",")), True
+    pins -= len(re.findall(r"^Ignoring ", log, re.M))  # markers that do not apply here
+    return present + max(0, begun - 1), max(pins, present + begun), False
 
 
 def explain(log: str, errors: str) -> str:

@@ -15,11 +15,13 @@ class NoPort(Exception):
 
 
 def hold(port: int) -> socket.socket:
-    """A socket bound to the port, so that nobody else takes it before the server is up. Raises NoPort."""
+    """A listening socket, so that nobody else takes the port before the server is up (to be bound is not enough: Linux
+    lets two sockets be, as long as none of them listens). Whoever connects meanwhile waits. Raises NoPort."""
     holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run may linger
     try:
         holder.bind((LOOPBACK, port))
+        holder.listen(128)
     except OSError as error:
         holder.close()
         if error.errno == errno.EACCES:

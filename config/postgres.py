@@ -66,7 +66,8 @@ class Cluster:
             self._give_to_unprivileged()
         else:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.data = self.home.resolve() / "data"
+        self.home = self.home.resolve()  # the server's account may be unable to follow the link
+        self.data = self.home / "data"
         self.marker = self.data / "carillon-initialised"
 
     def _give_to_unprivileged(self) -> None:
@@ -188,6 +189,7 @@ class Cluster:
             death_signal=signal.SIGINT,
             grace=30.0,
             account=self.account,
+            precious=True,
         )
 
 

@@ -60,15 +60,16 @@ class Process:
         descriptors: Sequence[int] = (),
         heartbeat: str = "",
         foreground: bool = False,
+        precious: bool = False,
     ) -> None:
         """`log` None: the child writes where we write. `grace`: seconds between asking it to stop and killing it.
         `heartbeat`: the name under which it beats, if it does. `foreground`: it stays with our terminal, reads from
-        it and hears its Ctrl-C."""
+        it and hears its Ctrl-C. `precious`: it keeps data, so haste does not shorten its time to stop."""
         self.name, self.command, self.log = name, [str(part) for part in command], log
         self.environment, self.directory = environment, directory
         self.stop_signal, self.death_signal, self.grace = stop_signal, death_signal, grace
         self.account, self.descriptors, self.heartbeat = account, descriptors, heartbeat
-        self.foreground = foreground
+        self.foreground, self.precious = foreground, precious
         self.child: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self._log_offset = 0
@@ -152,7 +153,7 @@ def stop(processes: Iterable[Process], hurry: Callable[[], bool] = lambda: False
     started = time.monotonic()
     killed = []
     for process in asked:
-        while process.alive and time.monotonic() - started < process.grace and not hurry():
+        while process.alive and time.monotonic() - started < process.grace and (process.precious or not hurry()):
             time.sleep(0.02)
         if process.alive:
             killed.append(process.name)

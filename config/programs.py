@@ -6,12 +6,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from config.env import BASE_DIR
+from config import env
 from config.lanes import DISPATCHER, LANES, heartbeat_of
 from config.processes import Process
 from config.state import State
 
-CELERY = ("-m", "celery", "-A", "config")
+CELERY = ("-m", "celery", "--quiet", "-A", "config")
 WORKER = ("-P", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
@@ -19,7 +19,8 @@ class Programs:
     """Makes the processes of one installation; `environment` is all of theirs."""
 
     def __init__(self, state: State, environment: Mapping[str, str]) -> None:
-        self.state, self.environment = state, environment
+        self.state = state
+        self.environment = {**environment, "CELERY_SKIP_CHECKS": "1"}  # `prepare` has run them: once is enough
 
     def static_files(self) -> Process:
         """Collects what browsers load. Needs no database."""
@@ -40,16 +41,17 @@ class Programs:
             for lane in LANES
         ]
 
-    def clocks(self) -> list[Process]:
-        """Those that ring: for waits that end, and for what is done every few seconds."""
-        return [
-            self._python("dispatcher", "manage.py", "run_dispatcher", heartbeat=DISPATCHER, grace=3),
+    def ringers(self) -> list[Process]:
+        """Those that ring without being asked: for waits that end, for what is done every few seconds, and the sandbox
+        provider, whose people open and click."""
+        processes = [
+            self._python("dispatcher", "manage.py", "run_dispatcher", "--skip-checks", heartbeat=DISPATCHER, grace=6),
             # an empty --pidfile: a stale one would keep the beat from starting
-            self._python("beat", *CELERY, "beat", "--pidfile=", "--loglevel", "WARNING", grace=3),
+            self._python("beat", *CELERY, "beat", "--pidfile=", "--loglevel", "WARNING", grace=6),
         ]
-
-    def sandbox(self) -> Process:
-        return self._python("sandbox", "manage.py", "run_sandbox", grace=3)
+        if env.text("EMAIL_PROVIDER", "sandbox") == "sandbox":
+            processes.append(self._python("sandbox", "manage.py", "run_sandbox", "--skip-checks", grace=6))
+        return processes
 
     def web(self, descriptor: int) -> Process:
         """Serves on a socket that is bound already, so that requests wait while it is started again."""
@@ -62,7 +64,7 @@ class Programs:
 
     def demonstration(self, speed: float, *, everything: bool, figures: bool) -> Process:
         """The demonstration, on the caller's screen."""
-        arguments = ["--speed", f"{speed:g}", *["--all"] * everything, *["--exit-figures"] * figures]
+        arguments = ["--speed", f"{speed:.12g}", *["--all"] * everything, *["--exit-figures"] * figures]
         process = self._python("demo", "manage.py", "demo", *arguments)
         process.log = None
         return process
@@ -73,7 +75,7 @@ class Programs:
             [sys.executable, *arguments],
             log=self.state.logs / f"{name}.log",
             environment=self.environment,
-            directory=BASE_DIR,
+            directory=env.BASE_DIR,
             heartbeat=heartbeat,
             grace=grace,
         )

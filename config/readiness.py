@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from config.ports import LOOPBACK
 
-SECONDS = 3.0  # whoever waits for an answer does not hear Ctrl-C
+SECONDS = 2.0  # whoever waits for an answer does not hear Ctrl-C
 
 
 @dataclass(frozen=True)

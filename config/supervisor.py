@@ -21,7 +21,7 @@ from config.state import AlreadyRunning, State
 from config.static_files import Collected
 
 FIRST_PORT = 8000
-DEMO_SPEED = 8640.0  # ten days in 100 seconds
+DEMO_SPEED = 86_400.0  # a day a second
 LOOK_SECONDS = 10.0
 PATIENCE_SECONDS = 30.0
 
@@ -161,9 +161,7 @@ class Supervisor:
             self.state.publish(services)
             self._phase("Database", "up to date")
             self.fleet.launch(*programs.workers())
-            self.fleet.launch(*programs.clocks())
-            if env.text("EMAIL_PROVIDER", "sandbox") == "sandbox":
-                self.fleet.launch(programs.sandbox())
+            self.fleet.launch(*programs.ringers())
             if collecting.child is not None:
                 self._complete(collecting)
                 collected.remember()
@@ -186,7 +184,7 @@ class Supervisor:
             "SECRET_KEY": settings["SECRET_KEY"],
             "PUBLIC_URL": public_url,
             "ALLOWED_HOSTS": ",".join(hosts),
-            "TIME_SPEED": f"{self._speed():g}",
+            "TIME_SPEED": f"{self._speed():.12g}",
         }
 
     def _speed(self) -> float:
@@ -255,6 +253,8 @@ class Supervisor:
             ("API", f"{here}/api/v1/docs/"),
             ("Logs", str(self.state.logs)),
         ]
+        if env.text("EMAIL_PROVIDER", "sandbox") == "sandbox":
+            rows.insert(2, ("Inbox", f"{here}/admin/delivery/sandboxmail/"))
         folder = os.path.relpath(self.state.path, env.BASE_DIR)
         closing = (
             f"State lives in {folder if not folder.startswith('..') else self.state.path}/. Ctrl-C stops everything."

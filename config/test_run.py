@@ -4,6 +4,7 @@ on. The servers keep nothing safe from a power cut, which makes them quick."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -15,6 +16,12 @@ from config.screen import Screen
 from config.state import AlreadyRunning, State
 
 GRACE_SECONDS = 30.0  # for pytest to take down what it has set up
+ADDRESSES = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}
+
+
+def documented_settings() -> list[str]:
+    """The names that .env.example lists (a test keeps it complete)."""
+    return re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (env.BASE_DIR / ".env.example").read_text(encoding="utf-8"), re.M)
 
 
 class Tests:
@@ -39,15 +46,22 @@ class Tests:
             fleet.stop()
 
     def _pytest(self, arguments: Sequence[str], settings: dict[str, str]) -> int:
+        static_files = self.state.path / "static"
+        static_files.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that is not there
         own = {
             "CARILLON_STATE_DIR": str(self.state.path),
+            "STATIC_ROOT": str(static_files),
             "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
+        }
+        developers = set(documented_settings()) - ADDRESSES  # a key or a speed in somebody's shell is not for tests
+        environment = {
+            name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in developers
         }
         tests = Process(
             "pytest",
             [sys.executable, "-m", "pytest", *arguments],
             log=None,
-            environment=own | os.environ | settings,
+            environment=environment | own | settings,
             directory=env.BASE_DIR,
             stop_signal=signal.SIGINT,
             grace=GRACE_SECONDS,
@@ -71,7 +85,7 @@ class Tests:
 
 def main(arguments: Sequence[str]) -> int:
     screen = Screen()
-    state = State(env.BASE_DIR / "var" / "test")
+    state = State(env.state_folder() / "test")
     try:
         state.lock()
     except AlreadyRunning as error:

@@ -5,6 +5,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from contacts import problems
+
 urlpatterns = [
     re_path(
         r"^(admin)?$", RedirectView.as_view(url="/admin/"), name="front-door"
@@ -14,9 +16,11 @@ urlpatterns = [
     re_path(r"^api/v1/schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api/v1/docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("", include("contacts.urls")),
+    path("", include("scoring.urls")),
     path("", include("delivery.urls")),
     path("", include("workflows.urls")),
     path("", include("analytics.urls")),
+    re_path(r"^api/", problems.no_such_address),  # behind every other address of the API
 ]
 
 # below /api/ every error has the shape of a problem; elsewhere it is the page that people expect

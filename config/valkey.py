@@ -40,6 +40,7 @@ def start(state: State, *, durable: bool, say: Callable[[str], None]) -> tuple[P
             log=state.logs / "redis.log",
             environment=os.environ | {"LC_ALL": "C"},
             directory=state.run,
+            precious=True,
         )
         process.start()
         if wait_until_it_answers(process, port, password):

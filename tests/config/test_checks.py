@@ -1,0 +1,108 @@
+"""`manage.py check` finds the settings that contradict each other."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings as current
+
+from config.checks import settings_make_sense
+
+SENDGRID = {"EMAIL_PROVIDER": "sendgrid", "SENDGRID_API_KEY": "key", "SENDGRID_WEBHOOK_PUBLIC_KEY": "key"}
+IN_THE_WORLD = {
+    "PUBLIC_URL": "https://bells.example.com",
+    "ALLOWED_HOSTS": ["bells.example.com"],
+    "SECRET_KEY": "a-key-of-its-own-that-nobody-knows",
+}
+
+
+def found(settings, changed):
+    for name, value in changed.items():
+        setattr(settings, name, value)
+    return {message.id: message for message in settings_make_sense()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "ids"),
+    [
+        ({}, set()),
+        (IN_THE_WORLD, set()),
+        (IN_THE_WORLD | SENDGRID, set()),
+        ({"PUBLIC_URL": "bells.example.com"}, {"carillon.E001", "carillon.E003"}),
+        (IN_THE_WORLD | {"ALLOWED_HOSTS": ["other.example.com"]}, {"carillon.E002"}),
+        ({"PUBLIC_URL": "http://[::1]:8000", "ALLOWED_HOSTS": ["[::1]"]}, set()),
+        (IN_THE_WORLD | {"SECRET_KEY": "insecure-development-key-that-check-deploy-refuses"}, {"carillon.E003"}),
+        ({"REDIS_URL": "127.0.0.1:6379"}, {"carillon.E004"}),
+        ({"CELERY_BROKER_URL": "amqp://broker.example//"}, set()),
+        ({"CELERY_BROKER_URL": "kafka://broker.example"}, {"carillon.E004"}),
+        ({"EMAIL_PROVIDER": "pigeon"} | IN_THE_WORLD, {"carillon.E010"}),
+        (IN_THE_WORLD | SENDGRID | {"SENDGRID_API_KEY": ""}, {"carillon.E011"}),
+        (IN_THE_WORLD | SENDGRID | {"SENDGRID_WEBHOOK_PUBLIC_KEY": ""}, {"carillon.W012"}),
+        (IN_THE_WORLD | SENDGRID | {"TIME_SPEED": 60.0}, {"carillon.E013"}),
+        (IN_THE_WORLD | {"TIME_SPEED": 60.0}, set()),
+        (SENDGRID | {"TIME_SPEED": 60.0, "SENDGRID_API_URL": "http://127.0.0.1:9000"}, set()),
+        (SENDGRID | {"SECRET_KEY": "a-key-of-its-own"}, {"carillon.W014"}),
+        ({"DEFAULT_TIMEZONE": "Europe/Atlantis"}, {"carillon.E020"}),
+        ({"IN_DOUBT_DEADLINE": "1 day", "EVENT_TRIGGER_MAX_AGE": "P1Y"}, {"carillon.E021"}),
+        ({"MARKETING_CONSENT": "yes"}, {"carillon.E022"}),
+        ({"DEFAULT_TRACKING_CONSENT": "opt_in"}, {"carillon.E022"}),
+    ],
+)
+def test_what_contradicts_itself_is_found(settings, changed, ids):
+    assert set(found(settings, changed)) == ids
+
+
+def test_a_finding_names_the_setting_and_never_shows_a_secret(settings):
+    messages = found(settings, {"PUBLIC_URL": "nowhere", "EMAIL_PROVIDER": "pigeon", "DEFAULT_TIMEZONE": "Mars"})
+    assert len(messages) == 4
+    for message in messages.values():
+        assert any(name in message.msg for name in ("PUBLIC_URL", "EMAIL_PROVIDER", "DEFAULT_TIMEZONE", "SECRET_KEY"))
+        assert settings.SECRET_KEY not in message.msg
+        assert message.hint
+
+
+def manage(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=current.BASE_DIR,
+        env={"PATH": os.environ["PATH"], "CARILLON_STATE_DIR": "/nonexistent", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_production_settings_pass_djangos_deployment_checks():
+    done = manage(
+        "check", "--deploy", "--fail-level", "WARNING",
+        PUBLIC_URL="https://bells.example.com",
+        ALLOWED_HOSTS="bells.example.com",
+        SECRET_KEY="Zx8-" * 16 + "unlike_any_other",
+        DATABASE_URL="postgres://carillon:password@db.example/carillon",
+        REDIS_URL="rediss://redis.example/1",
+        EMAIL_PROVIDER="sendgrid",
+        SENDGRID_API_KEY="key",
+        SENDGRID_WEBHOOK_PUBLIC_KEY="key",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no issues" in done.stdout + done.stderr
+
+
+def test_the_development_key_is_refused_in_production():
+    done = manage("check", PUBLIC_URL="https://bells.example.com", ALLOWED_HOSTS="bells.example.com")
+    assert done.returncode == 1
+    assert "carillon.E003" in done.stderr
+
+
+def test_a_command_says_when_nothing_runs_in_the_folder():
+    done = manage("showmigrations", DATABASE_URL="postgres://carillon@127.0.0.1:1/carillon")
+    assert done.returncode == 1
+    assert done.stderr.startswith("PostgreSQL cannot be reached: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_says_which_setting_cannot_be_read():
+    done = manage("check", TIME_SPEED="fast")
+    assert done.returncode == 1
+    assert done.stderr == "TIME_SPEED: expected a number, got 'fast'\n"
