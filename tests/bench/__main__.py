@@ -1,0 +1,42 @@
+"""`bin/bench [name|all] [--quick]`: run benchmarks, print their tables, write var/bench/<name>.json."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from config.state import AlreadyRunning, State
+from tests.bench import engine, harness
+from tests.drills.rig.processes import ROOT
+
+BENCHES: dict[str, Callable[..., harness.Result]] = {"engine": engine.run}
+OUTPUT = ROOT / "var" / "bench"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
+    parser.add_argument("name", nargs="?", default="all", choices=[*BENCHES, "all"])
+    parser.add_argument("--quick", action="store_true", help="a smaller size for a first look; marked in the JSON")
+    arguments = parser.parse_args()
+    try:
+        State(OUTPUT).lock()
+    except AlreadyRunning as error:
+        print(f"Another benchmark is at work in this folder (pid {error.pid}).", file=sys.stderr)
+        return 3
+    for name in BENCHES if arguments.name == "all" else [arguments.name]:
+        _run(name, quick=arguments.quick)
+    return 0
+
+
+def _run(name: str, *, quick: bool) -> None:
+    directory = OUTPUT / name
+    directory.mkdir(parents=True, exist_ok=True)
+    result = BENCHES[name](directory, quick=quick, say=lambda line: print(line, file=sys.stderr, flush=True))
+    path: Path = harness.write(OUTPUT, name, result, quick=quick)
+    print(f"{name}{' (quick)' if quick else ''}\n{harness.table(result.rows, result.claims)}\n{path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,219 @@
+"""The engine beside a Celery task per step: the same people, the same journey of branches, the same outcomes.
+
+Ours runs as it does in production: real workers answering doorbells, the timer dispatcher, beat and housekeeping, with
+journal, counters and trace. The naive peer runs on two Celery workers, once as Celery comes (a database connection for
+each task) and once with CELERY_DB_REUSE_MAX. All costs count: workers, every PostgreSQL backend, Redis."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from celery import Celery
+
+from tests.bench import harness, journey
+from tests.drills.rig import machine, processes, stage
+from tests.drills.rig.processes import Crew, Program
+from tests.drills.rig.servers import Servers
+
+DATABASE = "bench_engine"
+OURS, NAIVE, NAIVE_REUSE = "carillon", "task per step, Celery's defaults", "task per step, CELERY_DB_REUSE_MAX"
+GOAL_REUSE, GOAL_DEFAULT = 100.0, 250.0
+OUR_OUTCOMES = "SELECT contact_id, array_agg(port ORDER BY seq) FROM workflow_journal GROUP BY contact_id"
+THEIR_OUTCOMES = """
+SELECT e.contact_id, array_agg(l.port ORDER BY l.seq)
+  FROM naive_naiveenrolment e JOIN naive_naivelog l ON l.enrolment_id = e.id GROUP BY e.contact_id
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    contacts: int
+    ours: int  # enrolments a round
+    naive: int
+    rounds: int
+
+
+FULL = Size(contacts=100_000, ours=60_000, naive=500, rounds=3)
+QUICK = Size(contacts=20_000, ours=20_000, naive=150, rounds=2)
+
+
+class EngineBench:
+    def __init__(self, servers: Servers, directory: Path, size: Size) -> None:
+        self.servers, self.directory, self.size = servers, directory, size
+        self.env = stage.product_env(servers, DATABASE, directory)
+        self._crew: Crew | None = None
+        self._outcomes: dict[str, dict[int, list[str]]] = {}
+
+    def furnish(self) -> None:
+        """Contacts, the published journey, and the peer's tables."""
+        definition = self.directory / "journey.json"
+        definition.write_text(json.dumps(journey.definition()))
+        owner = {"DATABASE_OWNER_SESSION": "1"}
+        stage.manage(self.env | owner, "migrate", "--no-input", "--verbosity", "0")
+        stage.manage(self._peer_env("1") | owner, "migrate", "--run-syncdb", "--no-input", "--verbosity", "0")
+        document = self.directory / "workflow.json"
+        document.write_text(json.dumps({"workflow": journey.definition()}))
+        stage.manage(self.env, "import_workflow", str(document), "--publish")
+        with self._database() as database:
+            database.execute(journey.CONTACTS, [self.size.contacts])
+            database.execute("VACUUM ANALYZE contacts")
+
+    def contenders(self) -> list[harness.Contender]:
+        return [
+            self._contender(OURS, self._prepare_ours, self._run_ours, OUR_OUTCOMES),
+            self._contender(NAIVE_REUSE, lambda: self._prepare_naive("10000"), self._run_naive, THEIR_OUTCOMES),
+            self._contender(NAIVE, lambda: self._prepare_naive(""), self._run_naive, THEIR_OUTCOMES),
+        ]
+
+    def _contender(
+        self, what: str, prepare: Callable[[], None], run: Callable[[], int], outcomes: str
+    ) -> harness.Contender:
+        def settle() -> None:
+            self.stop()
+            self._compare(what, outcomes)
+
+        return harness.Contender(what, prepare, run, settle, roots=self._roots, workers=self._workers)
+
+    def _compare(self, what: str, query: str) -> None:
+        """Speed means nothing beside wrong outcomes: everybody took every step once, and all contenders sent the same
+        person the same way."""
+        with self._database() as database:
+            mine: dict[int, list[str]] = dict(database.execute(query).fetchall())
+        if any(len(ports) != journey.STEPS for ports in mine.values()):
+            raise AssertionError(f"{what}: somebody did not take each of the {journey.STEPS} steps once")
+        self._outcomes[what] = mine
+        for other, theirs in self._outcomes.items():
+            if different := [contact for contact in mine.keys() & theirs.keys() if mine[contact] != theirs[contact]]:
+                raise AssertionError(f"{what} and {other} disagree about contact {different[0]}")
+
+    def _roots(self) -> list[int]:
+        return [*self.servers.roots(), *self._workers()]
+
+    def _workers(self) -> list[int]:
+        assert self._crew is not None
+        return self._crew.pids()
+
+    def stop(self) -> None:
+        if self._crew is not None:
+            self._crew.stop()
+            self._crew = None
+
+    # -- ours ----------------------------------------------------------------------------------------------------------
+    def _prepare_ours(self) -> None:
+        """Enrolments stand ready in a paused journey; resuming it is the shot."""
+        self._empty()
+        with self._database() as database:
+            database.execute("UPDATE workflows SET status = 'paused'")
+            database.execute(
+                """
+                INSERT INTO workflow_enrolments (workflow_id, version_id, contact_id, once, lane, state, step,
+                                                 wake_at, entered_at)
+                SELECT w.id, w.live_version_id, n, true, 'urgent', 'active', 'branch-1', now(), now()
+                  FROM workflows w, generate_series(1, %s) AS n WHERE w.slug = 'bench-engine'
+                """,
+                [self.size.ours],
+            )
+            database.execute("VACUUM ANALYZE workflow_enrolments")
+        self._start(
+            [
+                *(processes.worker("urgent", number) for number in (1, 2)),
+                processes.worker("housekeeping"),
+                processes.dispatcher(),
+                processes.beat(),
+            ],
+            self.env,
+        )
+
+    def _run_ours(self) -> int:
+        """Resume, ring twice (as the doorbells of two intake batches would), wait for the last."""
+        bells = Celery(broker=self.servers.broker_url)
+        bells.conf.broker_transport_options = {"global_keyprefix": "carillon:"}
+        with self._database() as database:
+            database.execute("UPDATE workflows SET status = 'live'")
+            for _ in range(2):
+                bells.send_task("workflows.advance", kwargs={"lane": "urgent"}, queue="urgent")
+            self._wait(database, "SELECT EXISTS (SELECT FROM workflow_enrolments WHERE state IN ('active', 'waiting'))")
+        return self.size.ours * journey.STEPS
+
+    # -- the peer ------------------------------------------------------------------------------------------------------
+    def _peer_env(self, reuse: str) -> dict[str, str]:
+        return {
+            **self.env,
+            "DJANGO_SETTINGS_MODULE": "tests.bench.peers.naive.settings",
+            "NAIVE_DEFINITION": str(self.directory / "journey.json"),
+            "NAIVE_DB_REUSE_MAX": reuse,
+        }
+
+    def _prepare_naive(self, reuse: str) -> None:
+        self._empty()
+        with self._database() as database:
+            database.execute(
+                """
+                INSERT INTO naive_naiveenrolment (contact_id, step, seq, state, updated_at)
+                SELECT n, 'branch-1', 0, 'active', now() FROM generate_series(1, %s) AS n
+                """,
+                [self.size.naive],
+            )
+        command = [processes.PYTHON, "-m", "celery", "--app", "tests.bench.peers.naive.tasks", "worker"]
+        options = ["--concurrency", "2", "--hostname", "naive@rig", "--loglevel", "INFO"]
+        worker = Program("naive", "worker", [*command, *options], is_ready=lambda log: " ready." in log)
+        self._start([worker], self._peer_env(reuse))
+
+    def _run_naive(self) -> int:
+        bells = Celery(broker=self.servers.broker_url)
+        with self._database() as database:
+            for row in database.execute("SELECT id FROM naive_naiveenrolment ORDER BY id").fetchall():
+                bells.send_task("tests.bench.peers.naive.tasks.run_step", args=[row[0]])
+            self._wait(database, "SELECT EXISTS (SELECT FROM naive_naiveenrolment WHERE state = 'active')")
+        return self.size.naive * journey.STEPS
+
+    # -- both ----------------------------------------------------------------------------------------------------------
+    def _start(self, programs: list[Program], env: Mapping[str, str]) -> None:
+        self._crew = Crew(programs, env, self.directory / "logs")
+        self._crew.start()
+
+    def _empty(self) -> None:
+        """Every round begins on empty tables, an empty Redis and a written-out database."""
+        self.servers.flush_redis()
+        with self._database() as database:
+            database.execute(
+                "TRUNCATE workflow_enrolments, workflow_journal, counter_deltas, counters,"
+                " naive_naiveenrolment, naive_naivelog"
+            )
+            database.execute("CHECKPOINT")
+
+    def _database(self) -> psycopg.Connection:
+        return self.servers.connect(DATABASE)
+
+    def _wait(self, database: psycopg.Connection, left: str, patience: float = 600) -> None:
+        """Until nothing is left; asks seldom, for the asking is counted too."""
+        deadline = time.monotonic() + patience
+        while (row := database.execute(left).fetchone()) and row[0]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not all enrolments finished within {patience:.0f} s")
+            time.sleep(0.1)
+
+
+def run(directory: Path, *, quick: bool, say: Callable[[str], None]) -> harness.Result:
+    size = QUICK if quick else FULL
+    with Servers(directory / "servers", say=say) as servers:
+        ground = machine.describe(postgresql=servers.version())
+        servers.create_database(DATABASE)
+        bench = EngineBench(servers, directory, size)
+        try:
+            bench.furnish()
+            rounds = harness.interleave(bench.contenders(), size.rounds, say)
+        finally:
+            bench.stop()
+    rows = {what: harness.median_row(what, turns) for what, turns in rounds.items()}
+    reuse, default = (harness.cpu_ratio(rows[OURS], rows[peer]) for peer in (NAIVE_REUSE, NAIVE))
+    claims = [
+        harness.at_least("CPU of a step: task per step with DB reuse / ours", reuse, GOAL_REUSE),
+        harness.at_least("CPU of a step: task per step, Celery's defaults / ours", default, GOAL_DEFAULT),
+    ]
+    return harness.Result(machine=ground, rows=list(rows.values()), claims=claims, rounds=rounds)

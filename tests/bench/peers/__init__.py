@@ -1,0 +1,1 @@
+"""What one would pick instead of the product, written as one would write it."""

@@ -1,0 +1,217 @@
+"""I6 and I7: once an unsubscribe was acknowledged, no request to that address starts, while senders pause between claim
+and write for longer than their lease, are killed, and lose their connections; and the acknowledgement is quick."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.drills.rig import checker, people
+from tests.drills.rig.bells import TooManyBells
+from tests.drills.rig.checker import percentile
+from tests.drills.rig.drill import Play
+from tests.drills.rig.nemesis import Nemesis, by_kind
+from tests.drills.rig.processes import PYTHON, spawn, whole_installation
+from tests.drills.rig.record import Request, read_lines
+from tests.drills.rig.report import Finding, Run, first
+from tests.drills.rig.servers import Servers
+from tests.drills.rig.stage import TEMPLATE, Stage, manage
+from tests.drills.rig.stub_plan import StubPlan
+
+JOURNEY = Path(__file__).parent / "journeys" / "nothing_after_unsubscribe.yaml"
+NOTHING_AFTER = "no request to an address began after its unsubscribe was acknowledged"
+FAULTS = {"sender": 4.0, "web_child": 1.0, "web": 0.3, "terminate_backends": 1.0, "flush_redis": 0.5}
+LEASE_SECONDS = 2.0
+# Pauses between claim and write, longer than the lease and shorter, and before the gate's locks. Each mutant gets more
+# of the one that brings it out.
+CHAOS = {
+    "": "delivery.claimed=pause:3.0:{paused}+pause:0.6:0.2,delivery.gate=pause:0.4:0.2,delivery.answered=kill:0.005",
+    "check_then_send": "delivery.claimed=pause:0.6:0.5",
+    "no_lease_check": "delivery.claimed=pause:3.0:0.3",
+    "gate_reads_before_it_locks": "delivery.gate=pause:0.4:0.5",
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """`mails` to each of `people`, so that who unsubscribes has one on its way and others in the queue. `paused` is the
+    share of batches that are held between claim and write; `fault_every` in seconds."""
+
+    people: int
+    mails: int
+    load_seconds: float
+    unsubscribers: int
+    paused: float
+    fault_every: float
+
+
+FULL = Size(people=8_000, mails=10, load_seconds=180, unsubscribers=12, paused=0.04, fault_every=4.0)
+SMOKE = Size(people=1_500, mails=12, load_seconds=12, unsubscribers=12, paused=0.08, fault_every=2.5)
+
+
+class NothingAfterUnsubscribe:
+    name = "nothing_after_unsubscribe"
+    has_calm_run = True
+    mutants: Mapping[str, tuple[str, ...]] = {
+        "check_then_send": (NOTHING_AFTER,),
+        "no_lease_check": (NOTHING_AFTER,),
+        "gate_reads_before_it_locks": (NOTHING_AFTER,),
+    }
+
+    def furnish(self, servers: Servers, env: Mapping[str, str], *, smoke: bool) -> None:
+        manage(env, "import_workflow", str(JOURNEY), "--publish")
+        size = SMOKE if smoke else FULL
+        with servers.connect(TEMPLATE) as connection:
+            people.settle(connection, size.people)
+            people.queue_mails(connection, size.mails)
+
+    def settings(self, play: Play) -> dict[str, str]:
+        chaos = CHAOS[play.mutant].format(paused=_size(play).paused)
+        return {
+            **({} if play.calm else {"CARILLON_CHAOS": f"{chaos};seed={play.seed}"}),
+            "SEND_LEASE_SECONDS": str(LEASE_SECONDS),
+            "ESP_RATE_LIMIT": "5000",
+            "ESP_TIMEOUT_SECONDS": "3",
+            "ESP_BACKOFF_MS": "200",
+        }
+
+    def plan(self, play: Play) -> StubPlan:
+        return StubPlan(seed=play.seed, latency_ms=(20, 140), too_many=0.01, unavailable=0.01, reset=0.005)
+
+    def play(self, scene: Stage, play: Play) -> Run:
+        size = _size(play)
+        crew = scene.start(whole_installation(scene.web_port, engines=1, dispatchers=1))
+        nemesis = Nemesis(
+            crew=crew,
+            services=scene.servers,
+            weights=FAULTS,
+            every=size.fault_every,
+            seed=play.seed,
+            record=scene.directory / "faults.jsonl",
+            progress=scene.progress,
+        )
+        bells = TooManyBells(scene.servers, [("delivery.deliver", "delivery_urgent")], times=2, every=0.5)
+        leaving = self._start_unsubscribers(scene, size, play.seed)
+        bells.start()
+        if not play.calm:
+            nemesis.start()
+        scene.wait_until(lambda: _is_sent(scene), size.load_seconds, every=1.0)
+        nemesis.stop()
+        (scene.directory / "enough").touch()
+        if leaving.wait(60):
+            raise RuntimeError(f"the unsubscribers failed; see {scene.directory / 'unsubscribers.log'}")
+        scene.wait_until(lambda: False, LEASE_SECONDS + 2)  # whoever was paused comes back now, if they do
+        faults = nemesis.collect()
+        bells.stop()
+        crew.stop()
+        requests = checker.requests_of(scene)
+        acks = read_lines(scene.directory / "unsubscribes.jsonl")
+        return Run(
+            mutant=play.mutant,
+            seconds=0,
+            findings=(
+                nothing_after(requests, acks),
+                aimed_well(scene, acks, calm=play.calm),
+                answered_at_once(acks) if play.calm else answered_within_the_lease(acks),
+                checker.nothing_sent_twice(requests),
+            ),
+            faults=by_kind(faults),
+            figures={"processes started again": crew.restarts()},
+        )
+
+    def _start_unsubscribers(self, scene: Stage, size: Size, seed: int) -> subprocess.Popen[bytes]:
+        job = {
+            "base_url": scene.base_url,
+            "database_url": scene.servers.database_url(scene.database),
+            "workers": size.unsubscribers,
+            "pause": 0.2,
+            "seed": seed,
+        }
+        (scene.directory / "unsubscribes_job.json").write_text(json.dumps(job))
+        env = {**scene.env, "DJANGO_SETTINGS_MODULE": "config.settings"}
+        with (scene.directory / "unsubscribers.log").open("ab") as log:
+            command = [PYTHON, "-m", "tests.drills.rig.unsubscribers", str(scene.directory)]
+            return spawn(command, env=env, stdout=log, stderr=log)
+
+
+def _size(play: Play) -> Size:
+    return SMOKE if play.smoke or play.mutant else FULL
+
+
+def _is_sent(scene: Stage) -> bool:
+    return not scene.number("SELECT EXISTS (SELECT FROM outbox WHERE state = 'queued')")
+
+
+def nothing_after(requests: Sequence[Request], acks: Sequence[Mapping[str, Any]]) -> Finding:
+    """A request that arrived certainly after the acknowledgement was read is a violation. Where the stub cannot tell
+    (it was busy while both happened) it is counted apart."""
+    acknowledged = {ack["address"]: ack["acked_at"] for ack in acks}
+    late = [request for request in requests if request.after > acknowledged.get(request.to, request.by)]
+    unclear = [
+        request for request in requests if request.after <= acknowledged.get(request.to, request.by) < request.by
+    ]
+    return Finding(
+        NOTHING_AFTER,
+        holds=not late,
+        figures={
+            "requests": len(requests),
+            "unsubscribed": len(acknowledged),
+            "to them before": sum(1 for request in requests if request.by <= acknowledged.get(request.to, 0.0)),
+            "to them after": len(late),
+            "too close to tell": len(unclear),
+        },
+        examples=first(
+            [f"message {one.mid}: {one.after - acknowledged[one.to]:.3f} s after the acknowledgement" for one in late]
+        ),
+    )
+
+
+def aimed_well(scene: Stage, acks: Sequence[Mapping[str, Any]], *, calm: bool) -> Finding:
+    """Zero means nothing if nobody stood in the fire: enough of them unsubscribed while a mail to them was on its way
+    or at the gate, and enough had mails in the queue that were then held back."""
+    aims = Counter(ack["aimed_at"] for ack in acks)
+    held_back = scene.number("SELECT count(*) FROM contact_send_log WHERE kind = 'suppressed'")
+    least = max(10, len(acks) // 10)
+    return Finding(
+        "the unsubscribes met mails on their way, at the gate and in the queue",
+        holds=aims["in flight"] >= least and held_back >= least and (calm or aims["at the gate"] >= least),
+        figures={**dict(sorted(aims.items())), "mails held back": held_back},
+    )
+
+
+def answered_within_the_lease(acks: Sequence[Mapping[str, Any]]) -> Finding:
+    """Beside senders that are killed or paused while they hold a claim, an unsubscribe may take the lease."""
+    waits = _waits(acks)
+    return Finding(
+        "an unsubscribe is acknowledged within the lease and half a second",
+        holds=bool(waits) and max(waits) <= LEASE_SECONDS + 0.5,
+        figures={
+            **_figures(waits),
+            "lease ms": round(LEASE_SECONDS * 1000),
+            "tries": sum(ack["tries"] for ack in acks),
+        },
+    )
+
+
+def answered_at_once(acks: Sequence[Mapping[str, Any]]) -> Finding:
+    """I7, without faults."""
+    waits = _waits(acks)
+    return Finding(
+        "an unsubscribe is acknowledged within 250 ms at p99",
+        holds=bool(waits) and (percentile(waits, 0.99) or 0.0) < 0.25,
+        figures=_figures(waits),
+    )
+
+
+def _waits(acks: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [ack["acked_at"] - ack["sent_at"] for ack in acks]
+
+
+def _figures(waits: Sequence[float]) -> dict[str, int]:
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "longest": 1.0}
+    return {f"{name} ms": round((percentile(waits, share) or 0.0) * 1000) for name, share in shares.items()}

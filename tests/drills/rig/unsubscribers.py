@@ -1,0 +1,122 @@
+"""People who unsubscribe at the worst moment: while a mail to them is at the head of the queue or on its way.
+
+    python -m tests.drills.rig.unsubscribers DIR
+
+runs in the product's environment (links are signed). DIR holds `unsubscribes_job.json` (base_url, database_url,
+workers, pause, seed), gets `unsubscribes.jsonl`; ends when `DIR/enough` appears."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import django
+import psycopg
+
+from tests.drills.rig.clients import until_answered
+from tests.drills.rig.record import Journal
+
+# claimed and committed: the request may start at any moment
+IN_FLIGHT = """
+SELECT m.public_id::text, c.email
+  FROM outbox o JOIN messages m ON m.id = o.message_id JOIN contacts c ON c.id = o.contact_id
+ WHERE o.state = 'sending' AND o.lease_until > now() ORDER BY random() LIMIT 50
+"""
+_HEAD = """
+WITH head AS (SELECT message_id FROM outbox WHERE state = 'queued' ORDER BY priority DESC, message_id LIMIT 400),
+     free AS (SELECT message_id FROM outbox WHERE message_id IN (SELECT message_id FROM head) FOR UPDATE SKIP LOCKED)
+SELECT m.public_id::text, c.email
+  FROM head JOIN messages m ON m.id = head.message_id JOIN contacts c ON c.id = m.contact_id
+ WHERE head.message_id {} (SELECT message_id FROM free) ORDER BY random() LIMIT 50
+"""
+AT_THE_GATE = _HEAD.format("NOT IN")  # locked by a sender that has not committed its claim
+NEXT_IN_LINE = _HEAD.format("IN")
+AIMS = (("in flight", IN_FLIGHT), ("at the gate", AT_THE_GATE), ("queued", NEXT_IN_LINE))
+
+
+@dataclass(frozen=True)
+class Target:
+    mid: str
+    address: str
+    aimed_at: str  # in flight · at the gate · queued
+
+
+class Unsubscribers:
+    """`workers` at once, each resting `pause` seconds after every acknowledgement."""
+
+    def __init__(self, directory: Path, session: aiohttp.ClientSession) -> None:
+        self._job = json.loads((directory / "unsubscribes_job.json").read_text())
+        self._dice = random.Random(f"{self._job['seed']}:unsubscribers")
+        self._enough = directory / "enough"
+        self._acks = Journal(directory / "unsubscribes.jsonl")
+        self._gone: set[str] = set()
+        self._session = session
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as people:
+            for _ in range(self._job["workers"]):
+                people.create_task(self._work())
+
+    async def _work(self) -> None:
+        while not self._enough.exists():
+            target = await asyncio.to_thread(self._aim)
+            if target is None or target.address in self._gone:
+                await asyncio.sleep(0.02)
+                continue
+            self._gone.add(target.address)
+            await self._unsubscribe(target)
+            await asyncio.sleep(self._dice.uniform(0, 2 * self._job["pause"]))
+
+    def _aim(self) -> Target | None:
+        aimed_at, query = self._dice.choice(AIMS)
+        try:
+            with psycopg.connect(self._job["database_url"], autocommit=True, application_name="rig") as connection:
+                rows = [row for row in connection.execute(query).fetchall() if row[1] not in self._gone]
+        except psycopg.OperationalError:
+            return None  # it is being started again
+        if not rows:
+            return None
+        mid, address = self._dice.choice(rows)
+        return Target(mid, address, aimed_at)
+
+    async def _unsubscribe(self, target: Target) -> None:
+        from delivery.unsubscribing import token_of
+
+        url = f"{self._job['base_url']}/u/{token_of(target.mid)}"
+        began, read, tries, _ = await until_answered(lambda: self._post(url), expected=200)
+        self._acks.write(
+            {
+                "address": target.address,
+                "mid": target.mid,
+                "aimed_at": target.aimed_at,
+                "sent_at": began,
+                "acked_at": read,
+                "tries": tries,
+            }
+        )
+
+    async def _post(self, url: str) -> tuple[int, Any]:
+        async with self._session.post(url, data={"List-Unsubscribe": "One-Click"}) as response:
+            await response.read()
+            return response.status, None
+
+
+async def _main(directory: Path) -> None:
+    connector = aiohttp.TCPConnector(limit=100, force_close=True)  # a new connection each, as mail programs make
+    timeout = aiohttp.ClientTimeout(total=20)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        await Unsubscribers(directory, session).run()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path)
+    arguments = parser.parse_args()
+    django.setup()
+    asyncio.run(_main(arguments.directory))
