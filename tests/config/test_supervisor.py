@@ -141,6 +141,7 @@ def test_a_setting_that_cannot_be_read_ends_the_start_with_one_sentence(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a child of its parent's death")
 def test_an_installation_starts_serves_survives_a_kill_and_stops_cleanly(folder):
     first = bin_up(folder)
