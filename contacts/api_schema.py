@@ -34,18 +34,62 @@ _FAULT = {
     "type": "object",
     "properties": {"loc": {"type": "array", "items": {"type": ["string", "integer"]}}, "msg": _TEXT, "code": _TEXT},
 }
+_NULLABLE = {"type": ["string", "null"]}
+_CONSENT = {"type": "string", "enum": ["granted", "denied"]}
+_CAP = {"type": ["integer", "null"], "minimum": 0}
+PERSON = {
+    "application/json": {
+        "type": "object",
+        "description": "What is not said stays as it is.",
+        "properties": {
+            "external_id": _TEXT,
+            "email": {**_TEXT, "format": "email"},
+            "anonymous_id": _TEXT,
+            **dict.fromkeys(("phone", "timezone", "locale", "region", "owner_email"), _NULLABLE),
+            "attributes": {"type": "object", "description": "Merged; a null removes the attribute."},
+            "tags": {"type": "array", "items": _TEXT, "description": "Added to those that are there."},
+            "frequency_cap": {"type": ["object", "null"], "properties": {"per_day": _CAP, "per_week": _CAP}},
+            "consents": {
+                "type": "object",
+                "properties": {
+                    "tracking": _CONSENT,
+                    "marketing": {
+                        "type": "object",
+                        "description": "By topic; `all` is the whole of it.",
+                        "additionalProperties": _CONSENT,
+                    },
+                    "data_processing": _CONSENT,
+                },
+            },
+        },
+    }
+}
+BULK = {
+    "application/json": {
+        "type": "object",
+        "required": ["contacts"],
+        "properties": {
+            "contacts": {"type": "array", "items": PERSON["application/json"], "minItems": 1, "maxItems": 1000}
+        },
+    }
+}
+_REJECTED = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"index": _COUNT, "errors": {"type": "array", "items": _FAULT}},
+    },
+}
+BULK_OUTCOME = {
+    "type": "object",
+    "properties": {"created": _COUNT, "updated": _COUNT, "unchanged": _COUNT, "rejected": _REJECTED},
+}
 _OUTCOME = {
     "type": "object",
     "properties": {
         "accepted": _COUNT,
         "duplicates": _COUNT,
-        "rejected": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"index": _COUNT, "errors": {"type": "array", "items": _FAULT}},
-            },
-        },
+        "rejected": _REJECTED,
     },
 }
 _PROBLEM = {

@@ -11,6 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from contacts.locking import lock_contacts
+
 GRANTED, DENIED = "granted", "denied"
 ALL_TOPICS = ""
 
@@ -34,10 +36,14 @@ class Consent:
 def record(consents: Sequence[Consent], *, source: str, now: datetime, only_changes: bool = False) -> set[int]:
     """Append them in the caller's transaction and say of which contacts any was written.
 
-    `source`: api · import · browser · preferences · admin. With `only_changes`, what repeats the last word of the
-    same contact, category and topic is left out, so that an import may run again."""
+    Locks the contacts first: whoever decides under the same locks (the gate of delivery) either decides before, or
+    waits and reads what is recorded here. `source`: api · import · browser · preferences · admin. With `only_changes`,
+    what repeats the last word of the same contact, category and topic is left out, so that an import may run again;
+    the grant of a topic is no repetition when all marketing was denied since."""
+    assert connection.in_atomic_block, "a record needs the caller's transaction"
     if not consents:
         return set()
+    lock_contacts([consent.contact_id for consent in consents])
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -45,10 +51,15 @@ def record(consents: Sequence[Consent], *, source: str, now: datetime, only_chan
             SELECT said.contact_id, said.category, said.topic, said.state, %s, %s, said.evidence::jsonb
               FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
                    WITH ORDINALITY AS said(contact_id, category, topic, state, evidence, position)
-             WHERE NOT %s OR said.state IS DISTINCT FROM (
-                   SELECT state FROM consent_records r
+              LEFT JOIN LATERAL (
+                   SELECT id, state FROM consent_records r
                     WHERE r.contact_id = said.contact_id AND r.category = said.category AND r.topic = said.topic
-                    ORDER BY r.id DESC LIMIT 1)
+                    ORDER BY r.id DESC LIMIT 1) own ON %s
+             WHERE own.state IS DISTINCT FROM said.state
+                OR said.state = 'granted' AND EXISTS (
+                   SELECT FROM consent_records whole
+                    WHERE whole.contact_id = said.contact_id AND whole.category = said.category AND whole.topic = ''
+                      AND whole.id > own.id AND whole.state = 'denied')
              ORDER BY said.position
             RETURNING contact_id
             """,

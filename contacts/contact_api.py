@@ -1,54 +1,36 @@
-"""Contacts, as programs read them. (Writing comes with the upsert.)"""
+"""Contacts over HTTP: found, shown, created and completed."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import QuerySet
-from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from contacts import transactions, upserting
+from contacts.api_schema import BULK, BULK_OUTCOME, PERSON
+from contacts.collect.parsing import BatchJSONParser, elements
+from contacts.collect.people import parse_person
+from contacts.contact_shapes import ContactPage, ContactShape, shapes
+from contacts.faults import Fault
 from contacts.identifiers import canonical
+from contacts.living import find, living
 from contacts.models import Contact, ContactIdentity
 from contacts.paging import NewestFirst
+from contacts.problems import BadRequest
+from contacts.upserting import NameTaken, Person, Upserted
 
-ALL_MARKETING = "all"
-
-
-class ContactShape(serializers.Serializer):
-    """What the world sees of a contact. `consents`: {tracking, marketing: {<topic>|all}, data_processing}."""
-
-    id = serializers.UUIDField()
-    external_id = serializers.CharField()
-    email = serializers.CharField()
-    phone = serializers.CharField()
-    timezone = serializers.CharField()
-    locale = serializers.CharField()
-    region = serializers.CharField()
-    owner_email = serializers.CharField()
-    attributes = serializers.JSONField()
-    tags = serializers.ListField(child=serializers.CharField())
-    lists = serializers.ListField(child=serializers.CharField())
-    frequency_cap = serializers.JSONField(allow_null=True)
-    consents = serializers.JSONField()
-
-
-class ContactPage(serializers.Serializer):
-    results = ContactShape(many=True)
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
+MOST_CONTACTS = 1000
+REFUSED = Fault("refused", "the database cannot store this contact")
 
 
 class ContactList(APIView):
-    required_scope = "contacts:read"
+    required_scope: ClassVar[Mapping[str, str]] = {"GET": "contacts:read", "POST": "contacts:write"}
 
     @extend_schema(
         operation_id="contacts_list",
@@ -65,21 +47,102 @@ class ContactList(APIView):
         page = paginator.paginate_queryset(chosen, request, view=self)
         return paginator.get_paginated_response(shapes(page or []))
 
+    @extend_schema(operation_id="contacts_upsert", request=PERSON, responses={200: ContactShape, 201: ContactShape})
+    def post(self, request: Request) -> Response:
+        """Create a contact (201), or complete the one that is known (200): external_id decides who is meant, then
+        email, then anonymous_id. Attributes and consents are merged (a null removes an attribute), tags are added."""
+        person = _understood(parse_person(request.data))
+        done = transactions.run(lambda now: upserting.upsert([person], source="api", now=now))
+        (contact_id,) = done.contact_ids
+        if contact_id is None:
+            raise _invalid([REFUSED])
+        return _shown(contact_id, status=201 if done.created else 200)
+
+
+class ContactBulk(APIView):
+    required_scope = "contacts:write"
+    parser_classes: ClassVar = [BatchJSONParser]
+
+    @extend_schema(operation_id="contacts_upsert_bulk", request=BULK, responses={200: BULK_OUTCOME})
+    def post(self, request: Request) -> Response:
+        """The same for 1 to 1,000 contacts at once, in their order; a malformed one is rejected by its index and takes
+        no other along. `updated`: the contact was changed by this call, or had just been created by it."""
+        people: dict[int, Person] = {}
+        rejected: dict[int, list[Fault]] = {}
+        for index, raw in enumerate(elements(request.data, "contacts", most=MOST_CONTACTS)):
+            said = parse_person(raw)
+            if isinstance(said, Person):
+                people[index] = said
+            else:
+                rejected[index] = said
+
+        def work(now: datetime) -> Upserted:
+            return upserting.upsert(list(people.values()), source="api", now=now, lane="bulk")
+
+        done = transactions.run(work)
+        numbers = {"created": 0, "updated": 0, "unchanged": 0}
+        counted: set[int] = set()
+        for index, contact_id in zip(people, done.contact_ids, strict=True):
+            if contact_id is None:
+                rejected[index] = [REFUSED]
+            elif contact_id in done.created and contact_id not in counted:
+                numbers["created"] += 1
+            else:
+                numbers["updated" if contact_id in done.updated | done.created else "unchanged"] += 1
+            counted.add(contact_id or 0)
+        return Response(
+            {
+                **numbers,
+                "rejected": [
+                    {"index": index, "errors": [fault.as_json() for fault in rejected[index]]}
+                    for index in sorted(rejected)
+                ],
+            }
+        )
+
 
 class ContactDetail(APIView):
-    required_scope = "contacts:read"
+    required_scope: ClassVar[Mapping[str, str]] = {"GET": "contacts:read", "PATCH": "contacts:write"}
 
     @extend_schema(responses=ContactShape)
     def get(self, request: Request, public_id: UUID) -> Response:
-        contact = living().filter(public_id=public_id).first()
-        if contact is None:
-            raise Http404
-        return Response(shapes([contact])[0])
+        return Response(shapes([find(public_id)])[0])
+
+    @extend_schema(request=PERSON, responses=ContactShape)
+    def patch(self, request: Request, public_id: UUID) -> Response:
+        """Change what is said and nothing else, merging as the upsert does. A new external_id or email is shown from
+        then on, and the old one still means this contact; one that means somebody else is refused."""
+        contact = find(public_id)
+        person = _understood(parse_person(request.data, named=False))
+        if kept := _taken_away(request.data, contact):
+            raise _invalid(kept)
+        try:
+            transactions.run(lambda now: upserting.change(contact.pk, person, source="api", now=now))
+        except NameTaken as error:
+            raise _invalid(error.faults) from error
+        return _shown(contact.pk)
 
 
-def living() -> QuerySet[Contact]:
-    """Neither merged into somebody else nor erased."""
-    return Contact.objects.filter(merged_into=None, erased_at=None)
+def _understood(said: Person | list[Fault]) -> Person:
+    if isinstance(said, Person):
+        return said
+    raise _invalid(said)
+
+
+def _invalid(faults: list[Fault]) -> BadRequest:
+    return BadRequest("The contact is not valid.", faults)
+
+
+def _taken_away(raw: Mapping[str, Any], contact: Contact) -> list[Fault]:
+    return [
+        Fault("kept", "cannot be taken away", (kind,))
+        for kind in ("external_id", "email")
+        if kind in raw and raw[kind] in (None, "") and getattr(contact, kind)
+    ]
+
+
+def _shown(contact_id: int, status: int = 200) -> Response:
+    return Response(shapes([Contact.objects.get(pk=contact_id)])[0], status=status)
 
 
 def _meant(kind: str, value: str) -> list[int]:
@@ -87,55 +150,3 @@ def _meant(kind: str, value: str) -> list[int]:
         return []
     named = ContactIdentity.objects.filter(kind=kind, value=canonical(kind, value))
     return list(named.values_list("contact_id", flat=True))
-
-
-def shapes(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
-    """Contracted shapes of these contacts: two statements, whatever their number."""
-    ids = [contact.pk for contact in contacts]
-    tags, consents = _tags(ids), _consents(ids)
-    plain = ("external_id", "email", "phone", "timezone", "locale", "region", "owner_email", "attributes")
-    return [
-        {
-            "id": str(contact.public_id),
-            **{name: getattr(contact, name) for name in plain},
-            "tags": tags[contact.pk],
-            "lists": [],
-            "frequency_cap": contact.frequency_cap,
-            "consents": consents[contact.pk],
-        }
-        for contact in contacts
-    ]
-
-
-def _tags(ids: Sequence[int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT contact_id, name FROM contact_tags JOIN tags ON tags.id = tag_id
-             WHERE contact_id = ANY(%s) ORDER BY contact_id, name
-            """,
-            [list(ids)],
-        )
-        for contact_id, name in cursor.fetchall():
-            found[contact_id].append(name)
-    return found
-
-
-def _consents(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The last word of each category and topic."""
-    found: dict[int, dict[str, Any]] = defaultdict(dict)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT ON (contact_id, category, topic) contact_id, category, topic, state FROM consent_records
-             WHERE contact_id = ANY(%s) ORDER BY contact_id, category, topic, id DESC
-            """,
-            [list(ids)],
-        )
-        for contact_id, category, topic, state in cursor.fetchall():
-            if category == "marketing":
-                found[contact_id].setdefault(category, {})[topic or ALL_MARKETING] = state
-            else:
-                found[contact_id][category] = state
-    return found

@@ -20,6 +20,7 @@ from contacts import changes, consent, durations, halving, identity, signals, zo
 from contacts.changes import Change
 from contacts.faults import Fault
 from contacts.identifiers import Identifiers
+from contacts.locking import lock_contacts
 from contacts.merged import follow
 from contacts.signals import RecordedEvent
 
@@ -357,8 +358,8 @@ def _fill_zones(rows: Sequence[Row], now: datetime) -> None:
     if not zones:
         return
     contacts = sorted(zones)
+    lock_contacts(contacts)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM contacts WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [contacts])
         cursor.execute(
             """
             UPDATE contacts c SET timezone = new.timezone, updated_at = %s

@@ -24,6 +24,7 @@ from contacts import changes
 from contacts.changes import Change
 from contacts.faults import Fault
 from contacts.identifiers import Identifiers, canonical, canonical_email, fault
+from contacts.locking import lock_contacts
 from contacts.merged import follow
 
 __all__ = ["Identifiers", "Resolution", "canonical", "canonical_email", "resolve"]
@@ -37,11 +38,13 @@ NOBODY = Fault("missing", "names nobody: give external_id, email or anonymous_id
 
 @dataclass(frozen=True)
 class Resolution:
-    """`contact_ids[i]` is who the i-th person is (None: see `faults[i]`); `created` were unknown until now."""
+    """`contact_ids[i]` is who the i-th person is (None: see `faults[i]`); `created` were unknown until now;
+    `completed` were known, and got another identifier."""
 
     contact_ids: list[int | None]
     faults: dict[int, list[Fault]]
     created: frozenset[int]
+    completed: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,22 @@ def resolve(people: Sequence[Identifiers], *, source: str, now: datetime) -> Res
         now=now,
     )
     _record_conflicts({(ids.get(c, c), name): ids.get(m, m) for (c, name), m in settled.conflicts.items()}, source, now)
-    return Resolution(contact_ids, faults, frozenset(created))
+    return Resolution(contact_ids, faults, frozenset(created), frozenset(known))
+
+
+def attach(contact_id: int, person: Identifiers, *, source: str, now: datetime) -> list[str]:
+    """Let these valid names mean this contact too, in the caller's transaction. Locks the contact; returns the kinds of
+    those that mean somebody else, who keeps them."""
+    lock_contacts([contact_id])
+    names = [(kind, canonical(kind, value)) for kind, value in person.given()]
+    new = _insert_identities(dict.fromkeys(names, contact_id), now)
+    changes.append(
+        [Change(contact_id, "identity", kind, None, value) for kind, value in sorted(new)], source=source, now=now
+    )
+    known = _look_up([name for name in names if name not in new])
+    return [
+        name[0] for name in names if name not in new and (name not in known or known[name].contact_id != contact_id)
+    ]
 
 
 def _names(people: Sequence[Identifiers]) -> tuple[dict[int, list[Name]], dict[int, list[Fault]]]:
@@ -153,7 +171,7 @@ def _claim(people: Sequence[Sequence[Name]], now: datetime) -> tuple[Settlement,
         settled = settle(people, known)
         completed = {contact for (kind, _), contact in settled.attached.items() if contact > 0 and kind in SHOWN}
         if not completed <= locked:
-            _lock_contacts(completed)
+            lock_contacts(completed)
             locked |= completed
             known = _look_up(sorted(names - ours.keys()))
             continue
@@ -168,11 +186,6 @@ def _claim(people: Sequence[Sequence[Name]], now: datetime) -> tuple[Settlement,
             return settled, ids, sorted(ids[contact] for contact in set(settled.contacts) if contact < 0)
         known = {**known, **_look_up(lost)}
     raise RuntimeError("identities keep changing under this transaction")
-
-
-def _lock_contacts(contacts: set[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM contacts WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(contacts)])
 
 
 def _look_up(names: Sequence[Name]) -> dict[Name, Known]:

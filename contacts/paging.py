@@ -1,11 +1,20 @@
 """Lists of the API: newest first, paged by a cursor, so that a page costs the same wherever it is."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+
+class Page(serializers.Serializer[Any]):
+    """How a page of a list is described; whoever inherits it says what `results` are."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
 
 
 class NewestFirst(CursorPagination):

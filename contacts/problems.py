@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -143,6 +144,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _own(request, HTTPStatus.BAD_REQUEST, "The request is not valid.") or defaults.bad_request(
         request, exception
     )
+
+
+@csrf_exempt
+def no_such_address(request: HttpRequest) -> HttpResponse:
+    """The last of the routes below /api/: programs get a problem while debugging, too."""
+    return page_not_found(request, Http404())
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

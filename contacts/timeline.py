@@ -6,9 +6,10 @@ no row comes twice and none is lost between two pages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 _END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _LARGEST_ID = 2**63 - 1
@@ -30,7 +31,8 @@ class Before:
 @dataclass(frozen=True)
 class Entry:
     """One thing that happened. `type` is for machines, `title` and `detail` are for people; `id` is the source's own
-    and orders the entries of one instant."""
+    and orders the entries of one instant. `data` is what programs may want to know of it besides; `source` is filled
+    by `page`."""
 
     at: datetime
     id: int
@@ -42,6 +44,8 @@ class Entry:
     badge: str = ""
     badge_tone: str = "plain"
     url: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ def told_elsewhere() -> frozenset[str]:
     return frozenset().union(*(source.tells for source in _sources.values()))
 
 
-def page(*, contact_id: int, only: str = "", cursor: str = "", limit: int = 30) -> Page:
-    """The newest `limit` entries before `cursor` (empty: from now on back), of one source or of all.
+def page(*, contact_id: int, only: str = "", cursor: str = "", limit: int = 30, whole: bool = False) -> Page:
+    """The newest `limit` entries before `cursor` (empty: from now on back), of one source or of all. `whole`: every
+    source tells all that it knows, though another tells the same thing in its own way.
 
     Raises BadCursor, or KeyError when `only` names no source."""
     chosen = [_sources[only]] if only else sources()
@@ -87,8 +92,8 @@ def page(*, contact_id: int, only: str = "", cursor: str = "", limit: int = 30) 
     found: list[tuple[datetime, str, int, Entry]] = []
     for source in chosen:
         before = _before(source.name, after)
-        for entry in source.entries(contact_id=contact_id, before=before, limit=limit + 1, alone=bool(only)):
-            found.append((entry.at, source.name, entry.id, entry))
+        for entry in source.entries(contact_id=contact_id, before=before, limit=limit + 1, alone=whole or bool(only)):
+            found.append((entry.at, source.name, entry.id, replace(entry, source=source.name)))
     found.sort(key=lambda row: row[:3], reverse=True)
     shown = found[:limit]
     more = _SEPARATOR.join([shown[-1][0].isoformat(), shown[-1][1], str(shown[-1][2])]) if len(found) > limit else ""

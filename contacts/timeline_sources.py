@@ -105,6 +105,7 @@ def _event(row: tuple[Any, ...]) -> Entry:
         badge="" if processed else "Held: no tracking consent",
         badge_tone="warn",
         url=reverse("admin:contacts_contactevent_change", args=[id]),
+        data={"properties": stored, "processed": processed, "from": source},
     )
 
 
@@ -140,6 +141,7 @@ def _change(row: tuple[Any, ...]) -> Entry:
         detail=" · ".join(part for part in (detail, f"by {source}") if part),
         icon=_CHANGE_ICONS.get(kind, "edit"),
         tone="amber" if kind == "identity_conflict" else "emerald" if kind == "tag" else "plain",
+        data={"name": name, "old": was, "new": is_now, "from": source},
     )
 
 
@@ -163,6 +165,7 @@ def consent(*, contact_id: int, before: Before, limit: int, alone: bool) -> list
             detail=" · ".join(part for part in (f"topic {topic}" if topic else "", f"by {source}") if part),
             icon="verified_user" if state == "granted" else "gpp_bad",
             tone="emerald" if state == "granted" else "rose",
+            data={"category": category, "topic": topic, "state": state, "from": source},
         )
         for id, at, category, topic, state, source in rows
     ]

@@ -19,8 +19,8 @@ from contacts.admin_contacts import contact_ids_of, names_of
 from contacts.admin_floors import Panel
 from contacts.admin_lists import Empty, RecordAdmin
 from scoring import explanation, lifecycle
-from scoring.admin_rules import fading
 from scoring.models import LifecycleEvent
+from scoring.wording import fading
 
 ABBREVIATED = {"mql": "MQL", "sql": "SQL"}
 

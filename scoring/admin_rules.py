@@ -19,10 +19,9 @@ from django.utils.safestring import SafeString
 from contacts import clock
 from contacts.admin_cells import moment, state_pill
 from contacts.admin_lists import Empty, RecordAdmin
-from contacts.conditions import BadCondition, explain, parse
-from contacts.durations import BadDuration, parse_duration
+from contacts.conditions import BadCondition
 from contacts.spelling import arranged_deeply, neat
-from scoring import rules, rulesets
+from scoring import rules, rulesets, wording
 from scoring.models import Ruleset, ScoringRule
 
 LARGEST = 500_000  # characters
@@ -84,8 +83,8 @@ class RulesetAdmin(RecordAdmin):
     def record(self, request: HttpRequest, row: Ruleset, *, now: datetime) -> dict[str, Any]:
         shown: list[Any] = list(ScoringRule.objects.filter(ruleset=row).order_by("id"))
         for rule in shown:
-            rule.sentence = sentence(rule.signal)
-            rule.fading = fading(rule.decay)
+            rule.sentence = told(rule.signal)
+            rule.fading = wording.fading(rule.decay)
             rule.points_shown = f"{rule.points:+g}".replace("-", "−")
         return {
             "name": str(row),
@@ -167,32 +166,9 @@ def _activate(text: str, threshold: str) -> list[dict[str, str]]:
     return []
 
 
-def sentence(signal: Any) -> SafeString:
+def told(signal: Any) -> SafeString:
     """What earns the points, in English; the JSON itself where it cannot be said."""
     try:
-        said = explain(parse(signal))
+        return format_html("{}", wording.sentence(signal))
     except BadCondition:
         return format_html('<code class="cl-code">{}</code>', json.dumps(signal, ensure_ascii=False))
-    each = isinstance(signal, dict) and set(signal) <= {"event", "where"}
-    return format_html("{}{}", said, ", each time" if each else "")
-
-
-def fading(decay: Any) -> str:
-    """How the points of an event fade with its age."""
-    kind = decay.get("type", "none") if isinstance(decay, dict) else "none"
-    if kind == "none":
-        return "never"
-    period = span(str(decay.get("period", "")))
-    return {"half_life": f"halves every {period}", "linear": f"gone after {period}"}.get(kind, f"in steps of {period}")
-
-
-def span(period: str) -> str:
-    """`P30D` -> `30 days`."""
-    try:
-        duration = parse_duration(period)
-    except BadDuration:
-        return period
-    hours = duration.elapsed.total_seconds() / 3600
-    parts = [f"{duration.days} day{'' if duration.days == 1 else 's'}"] if duration.days else []
-    parts += [f"{hours:g} hour{'' if hours == 1 else 's'}"] if hours else []
-    return " and ".join(parts) or period

@@ -46,17 +46,7 @@ def parse_batch(body: bytes) -> ParsedBatch:
     """`{"events": [1 to 1,000], "lane"?: "urgent" | "bulk"}`. Raises BadRequest (400) or TooLarge (413) where the batch
     as a whole cannot be read; a single malformed event is rejected by its position instead."""
     envelope = _read(body)
-    if not isinstance(envelope, dict):
-        raise BadRequest('The body must be an object such as {"events": [ … ]}.')
-    raw_events = envelope.get("events")
-    around = {**envelope, "events": None} if type(envelope) is dict else envelope
-    if flaw := strict_json.fault_in(around, strict_json.DOCUMENT):
-        raise BadRequest("The envelope of the batch is not valid.", [flaw])
-    if not isinstance(raw_events, list):
-        raise BadRequest("events must be a list.", [Fault("type", "must be a list", ("events",))])
-    if not 1 <= len(raw_events) <= MOST_EVENTS:
-        reason = Fault("length", f"must have 1 to {MOST_EVENTS} elements", ("events",))
-        raise BadRequest(f"A batch has 1 to {MOST_EVENTS} events; this one has {len(raw_events)}.", [reason])
+    raw_events = elements(envelope, "events", most=MOST_EVENTS)
     lane = envelope.get("lane", LANES[0])
     if lane not in LANES:
         raise BadRequest("lane must be urgent or bulk.", [Fault("choice", "must be urgent or bulk", ("lane",))])
@@ -69,6 +59,23 @@ def parse_batch(body: bytes) -> ParsedBatch:
         else:
             batch.rejected[position] = event
     return batch
+
+
+def elements(envelope: Any, name: str, *, most: int) -> list[Any]:
+    """The list called `name` in the body of a batch. Its elements were not looked at yet: each is to be judged alone.
+    Raises BadRequest where the batch as a whole cannot be read."""
+    if not isinstance(envelope, dict):
+        raise BadRequest(f'The body must be an object such as {{"{name}": [ … ]}}.')
+    found = envelope.get(name)
+    around = {**envelope, name: None} if type(envelope) is dict else envelope
+    if flaw := strict_json.fault_in(around, strict_json.DOCUMENT):
+        raise BadRequest("The envelope of the batch is not valid.", [flaw])
+    if not isinstance(found, list):
+        raise BadRequest(f"{name} must be a list.", [Fault("type", "must be a list", (name,))])
+    if not 1 <= len(found) <= most:
+        reason = Fault("length", f"must have 1 to {most} elements", (name,))
+        raise BadRequest(f"A batch has 1 to {most} {name}; this one has {len(found)}.", [reason])
+    return found
 
 
 def _read(body: bytes) -> Any:
@@ -159,10 +166,10 @@ def _identifiers(raw: Mapping[str, Any], faults: list[Fault]) -> Identifiers:
         faults.append(Fault("type", "must be an object", ("contact",)))
         return Identifiers()
     person = Identifiers(
-        external_id=_identifier(contact, "external_id", ("contact", "external_id"), faults)
-        or _identifier(raw, "user_id", ("user_id",), faults),
-        email=_identifier(contact, "email", ("contact", "email"), faults),
-        anonymous_id=_identifier(contact, "anonymous_id", ("contact", "anonymous_id"), faults),
+        external_id=identifier(contact, "external_id", ("contact", "external_id"), faults)
+        or identifier(raw, "user_id", ("user_id",), faults),
+        email=identifier(contact, "email", ("contact", "email"), faults),
+        anonymous_id=identifier(contact, "anonymous_id", ("contact", "anonymous_id"), faults),
     )
     given = list(person.given())
     wrong = [found.below("contact") for kind, value in given if (found := fault(kind, value))]
@@ -172,8 +179,8 @@ def _identifiers(raw: Mapping[str, Any], faults: list[Fault]) -> Identifiers:
     return person
 
 
-def _identifier(source: Mapping[str, Any], name: str, loc: tuple[str, ...], faults: list[Fault]) -> str:
-    """A text, or a whole number taken as one (many databases count their people)."""
+def identifier(source: Mapping[str, Any], name: str, loc: tuple[str, ...], faults: list[Fault]) -> str:
+    """A text, or a whole number taken as one (many databases count their people); empty where it is not given."""
     value = source.get(name)
     if value is None:
         return ""
@@ -210,8 +217,9 @@ def _key(raw: Mapping[str, Any], faults: list[Fault]) -> str | None:
     return None
 
 
-class StrictJSONParser(BaseParser):
-    """For the views of Django REST framework: a body that is sound JSON throughout, or 400; too large, 413."""
+class BatchJSONParser(BaseParser):
+    """For the views of Django REST framework that take a batch: what its elements hold is judged one by one (see
+    `elements`). A body that is no JSON at all is 400; too large, 413."""
 
     media_type = "application/json"
 
@@ -220,7 +228,14 @@ class StrictJSONParser(BaseParser):
         body = stream.read(limit + 1)  # the framework reads the stream itself, past Django's own limit
         if len(body) > limit:
             raise TooLarge
-        value = _read(body)
+        return _read(body)
+
+
+class StrictJSONParser(BatchJSONParser):
+    """For the other views: a body that is sound JSON throughout, or 400."""
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
+        value = super().parse(stream, media_type, parser_context)
         if flaw := strict_json.fault_in(value, strict_json.DOCUMENT):
             raise BadRequest("The body is not valid.", [flaw])
         return value

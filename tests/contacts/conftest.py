@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -22,8 +23,13 @@ class Api:
         self._client = Client(raise_request_exception=False)
         self._headers = {"Authorization": f"Bearer {key}"}
 
+    def call(self, method: str, path: str, body: bytes, **headers: str) -> Any:
+        return self._client.generic(
+            method, path, data=body, content_type="application/json", headers={**self._headers, **headers}
+        )
+
     def post_bytes(self, body: bytes, path: str = "/api/v1/events", **headers: str) -> Any:
-        return self._client.post(path, data=body, content_type="application/json", headers={**self._headers, **headers})
+        return self.call("POST", path, body, **headers)
 
     def post_events(self, *elements: Any, **envelope: Any) -> dict[str, Any]:
         """Elements are values, or JSON text as bytes where Python could not write such JSON."""
@@ -55,6 +61,31 @@ def count() -> Callable[..., int]:
             return cursor.fetchone()[0]
 
     return rows
+
+
+def together(*works: Callable[[], Any]) -> list[Any]:
+    """Run each in a thread of its own, all at once; their results, or the first error."""
+    barrier = threading.Barrier(len(works))
+    results: dict[int, Any] = {}
+
+    def run(number: int, work: Callable[[], Any]) -> None:
+        try:
+            barrier.wait()
+            results[number] = work()
+        except Exception as error:
+            results[number] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in results.values():
+        if isinstance(result, Exception):
+            raise result
+    return [results[number] for number in range(len(works))]
 
 
 def event(

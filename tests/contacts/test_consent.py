@@ -78,6 +78,14 @@ def test_repetitions_are_written_only_where_they_are_wanted(now):
 
 
 @pytest.mark.django_db
+def test_a_topic_that_was_denied_with_all_the_others_can_be_granted_again(now):
+    for topic, state in (("news", "granted"), ("", "denied"), ("news", "granted"), ("news", "granted")):
+        say(Consent(1, "marketing", state, topic=topic), now=now, only_changes=True)
+    assert marketing_denied([1, 1], ["news", "offers"]) == {(1, "offers")}
+    assert ConsentRecord.objects.count() == 3
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("statement", ["UPDATE consent_records SET state = 'granted'", "DELETE FROM consent_records"])
 def test_the_record_cannot_be_rewritten(now, statement):
     say(Consent(1, "marketing", "denied"), now=now)

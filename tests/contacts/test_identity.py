@@ -15,6 +15,7 @@ from contacts import clock, identity
 from contacts.identifiers import Identifiers, canonical, canonical_email, is_email
 from contacts.identity import Known, settle
 from contacts.models import Contact, ContactChange, ContactIdentity
+from tests.contacts.conftest import together
 
 SHARED = settings.BASE_DIR.parent / "shared"
 
@@ -212,31 +213,6 @@ def test_a_bad_identifier_is_a_fault_and_hurts_nobody_else(now, person, code):
 
 
 # -- races -------------------------------------------------------------------------------------------------------------
-
-
-def together(*works):
-    """Run each in a thread of its own, all at once; their results, or the first error."""
-    barrier = threading.Barrier(len(works))
-    results: dict[int, object] = {}
-
-    def run(number, work):
-        try:
-            barrier.wait()
-            results[number] = work()
-        except Exception as error:
-            results[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for result in results.values():
-        if isinstance(result, Exception):
-            raise result
-    return [results[number] for number in range(len(works))]
 
 
 @pytest.mark.django_db(transaction=True)

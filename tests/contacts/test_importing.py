@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -13,11 +12,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from contacts import clock, csv_rows, importing, signals
+from contacts import csv_rows, importing, signals, transactions
 from contacts.csv_rows import BadHeader, BrokenLine, Record
 from contacts.importing import typed
 from contacts.models import ConsentRecord, Contact, ContactChange
 from contacts.progress import Progress
+from contacts.upserting import Person
+from tests.contacts.conftest import together
 
 SHARED = settings.BASE_DIR.parent / "shared"
 
@@ -257,7 +258,7 @@ def test_every_bad_row_is_reported_with_its_line_and_all_others_are_imported(loa
 @pytest.mark.django_db
 def test_a_row_that_postgresql_refuses_is_refused_alone(now):
     def person(n: int, **attributes):
-        return importing.Person(n, {"external_id": f"c{n}"}, attributes, {}, None)
+        return importing.Row(n, Person({"external_id": f"c{n}"}, attributes))
 
     people = [person(n, plan="x") for n in range(9)]
     people[4] = person(4, plan="a\x00b")
@@ -304,7 +305,7 @@ def test_a_batch_of_rows_costs_the_same_whatever_its_size(now, monkeypatch):
 
     def price(name: str, size: int) -> int:
         people = [
-            importing.Person(n, {"external_id": f"{name}{n}"}, {"n": n}, {"marketing": "granted"}, None)
+            importing.Row(n, Person({"external_id": f"{name}{n}"}, {"n": n}, {("marketing", ""): "granted"}))
             for n in range(size)
         ]
         with CaptureQueriesContext(connection) as queries, transaction.atomic():
@@ -331,25 +332,14 @@ def test_new_and_changed_contacts_are_news_and_unchanged_ones_are_not(load):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_of_the_same_people_at_once_create_them_once():
-    now, barrier, done = clock.now(), threading.Barrier(2), []
     people = [
-        importing.Person(n, {"external_id": f"c{n}", "email": f"c{n}@example.com"}, {"n": n}, {}, None)
-        for n in range(300)
+        importing.Row(n, Person({"external_id": f"c{n}", "email": f"c{n}@example.com"}, {"n": n})) for n in range(300)
     ]
 
-    def run(order):
-        try:
-            barrier.wait()
-            with transaction.atomic():
-                done.append(importing.import_people(order, source="import", now=now))
-        finally:
-            connection.close()
+    def load(order):
+        return transactions.run(lambda now: importing.import_people(order, source="import", now=now))
 
-    threads = [threading.Thread(target=run, args=(order,)) for order in (people, people[::-1])]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    done = together(lambda: load(people), lambda: load(people[::-1]))
     assert sum(each.created for each in done) == 300
     assert Contact.objects.count() == 300
 

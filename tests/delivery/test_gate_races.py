@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from contacts import chaos, clock
-from contacts.models import Contact
+from contacts import chaos, clock, consent
+from contacts.consent import Consent
+from contacts.models import ConsentRecord, Contact
 from delivery import addresses, gate, sending, suppression
 from delivery.models import Message, SendLogEntry, Suppression
 from delivery.suppression import NewSuppression
@@ -223,3 +224,38 @@ def test_a_contact_that_moves_while_the_gate_waits_is_sent_to_the_new_address_or
     assert making.log(message) == []  # its lock would have been the old address's
     making.deliver()
     assert [mail.to_address for mail in making.mails(message)] == ["new@example.com"]
+
+
+def claim_while_a_withdrawal_is_being_committed(beside: Any) -> Message:
+    who = contact_with_known_address("ada@example.com")
+    message = making.message(who)
+    with transaction.atomic():
+        consent.record([Consent(who, "marketing", "denied")], source="preferences", now=clock.now())
+        sender = beside(sending.deliver_batch, "urgent")
+        wait_until(somebody_waits_for_a_lock)
+    assert sender.result(10) is True
+    return message
+
+
+def test_a_gate_that_waited_for_a_withdrawal_of_consent_sees_it(beside):
+    message = claim_while_a_withdrawal_is_being_committed(beside)
+    assert making.state(message) == "suppressed:consent"
+    assert making.mails(message) == []
+
+
+def test_a_gate_that_reads_consent_before_it_locks_would_not(beside, monkeypatch):
+    monkeypatch.setattr(chaos, "mutant", lambda name: name == "gate_reads_before_it_locks")
+    assert making.state(claim_while_a_withdrawal_is_being_committed(beside)) == "accepted"
+
+
+def test_withdrawals_of_the_same_people_in_any_order_wait_for_each_other_in_one_direction(beside):
+    people = making.contacts(50)
+
+    def withdraw(order: list[int]) -> None:
+        for _ in range(5):
+            with transaction.atomic():
+                consent.record([Consent(who, "marketing", "denied") for who in order], source="api", now=clock.now())
+
+    for work in [beside(withdraw, order) for order in (people, people[::-1], people, people[::-1])]:
+        work.result(60)  # a deadlock would be raised here
+    assert ConsentRecord.objects.count() == 4 * 5 * 50

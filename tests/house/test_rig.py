@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.drills.no_step_twice import way_of
-from tests.drills.rig import checker, nemesis, processor, report, stub_plan, stub_webhooks
+from tests.drills.rig import checker, nemesis, people, processor, report, stub_plan, stub_webhooks
 from tests.drills.rig.nemesis import Fault, Nemesis
 from tests.drills.rig.processes import Crew, Program
 from tests.drills.rig.record import Journal, Request, read_lines
@@ -117,6 +117,22 @@ def sent(mid: str, verdict: str) -> Request:
 )
 def test_a_refused_request_may_be_repeated_and_a_lost_answer_may_not(requests, holds):
     assert checker.nothing_sent_twice(requests).holds is holds
+
+
+@pytest.mark.django_db
+def test_the_drills_people_have_the_address_rows_that_the_product_would_make(now):
+    from django.db import connection
+
+    from delivery import addresses
+
+    with connection.cursor() as cursor:
+        cursor.execute(people.CONTACTS, [3])
+        cursor.execute(people.ADDRESSES)
+        cursor.execute("SELECT count(*) FROM addresses")
+        before = cursor.fetchone()
+        assert len(addresses.rows(channel="email", given=[people.address(2)], now=now)) == 1
+        cursor.execute("SELECT count(*) FROM addresses")
+        assert cursor.fetchone() == before
 
 
 def test_percentiles_are_of_the_nearest_rank():

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from contacts import csv_rows, importing, transactions
 from contacts.csv_rows import BadHeader, BrokenLine
-from contacts.importing import Imported, Person
+from contacts.importing import Imported, Row
 from contacts.progress import Progress
 
 
@@ -51,10 +51,10 @@ class Command(BaseCommand):
         read = 0
         while batch := list(islice(rows, importing.BATCH)):
             read += len(batch)
-            people = [row for row in batch if isinstance(row, Person)]
+            understood = [row for row in batch if isinstance(row, Row)]
             done = Imported(refused=[row for row in batch if isinstance(row, BrokenLine)])
-            if write and people:
-                done.add(_commit(people))
+            if write and understood:
+                done.add(_commit(understood))
             total.add(done)
             if done.refused:
                 progress.clear()
@@ -65,10 +65,10 @@ class Command(BaseCommand):
         return total
 
 
-def _people(file: TextIO) -> Iterator[Person | BrokenLine]:
+def _people(file: TextIO) -> Iterator[Row | BrokenLine]:
     for row in csv_rows.read(csv_rows.lines_of(file), check_header=importing.check_columns):
         yield row if isinstance(row, BrokenLine) else importing.understand(row)
 
 
-def _commit(people: list[Person]) -> Imported:
-    return transactions.run(lambda now: importing.import_people(people, source="import", now=now))
+def _commit(rows: list[Row]) -> Imported:
+    return transactions.run(lambda now: importing.import_people(rows, source="import", now=now))
