@@ -7,7 +7,7 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ JOURNEY = Path(__file__).parent / "journeys" / "nothing_after_unsubscribe.yaml"
 NOTHING_AFTER = "no request to an address began after its unsubscribe was acknowledged"
 FAULTS = {"sender": 4.0, "web_child": 1.0, "web": 0.3, "terminate_backends": 1.0, "flush_redis": 0.5}
 LEASE_SECONDS = 2.0
+CALM_RATE = 300  # mails a second: how quick an acknowledgement is on a machine that is not at its end
 # Pauses between claim and write, longer than the lease and shorter, and before the gate's locks. Each mutant gets more
 # of the one that brings it out.
 CHAOS = {
@@ -51,6 +52,7 @@ class Size:
 
 
 FULL = Size(people=8_000, mails=10, load_seconds=180, unsubscribers=12, paused=0.04, fault_every=4.0)
+CALM = replace(FULL, load_seconds=60, unsubscribers=4)
 SMOKE = Size(people=1_500, mails=12, load_seconds=12, unsubscribers=12, paused=0.08, fault_every=2.5)
 
 
@@ -75,7 +77,7 @@ class NothingAfterUnsubscribe:
         return {
             **({} if play.calm else {"CARILLON_CHAOS": f"{chaos};seed={play.seed}"}),
             "SEND_LEASE_SECONDS": str(LEASE_SECONDS),
-            "ESP_RATE_LIMIT": "5000",
+            "ESP_RATE_LIMIT": str(CALM_RATE) if play.calm else "5000",
             "ESP_TIMEOUT_SECONDS": "3",
             "ESP_BACKOFF_MS": "200",
         }
@@ -140,6 +142,8 @@ class NothingAfterUnsubscribe:
 
 
 def _size(play: Play) -> Size:
+    if play.calm:
+        return CALM
     return SMOKE if play.smoke or play.mutant else FULL
 
 
@@ -188,8 +192,8 @@ def answered_within_the_lease(acks: Sequence[Mapping[str, Any]]) -> Finding:
     """Beside senders that are killed or paused while they hold a claim, an unsubscribe may take the lease."""
     waits = _waits(acks)
     return Finding(
-        "an unsubscribe is acknowledged within the lease and half a second",
-        holds=bool(waits) and max(waits) <= LEASE_SECONDS + 0.5,
+        "an unsubscribe is acknowledged within the lease and a second",
+        holds=bool(waits) and max(waits) <= LEASE_SECONDS + 1.0,
         figures={
             **_figures(waits),
             "lease ms": round(LEASE_SECONDS * 1000),

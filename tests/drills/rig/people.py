@@ -54,9 +54,16 @@ OUTBOX = """
 INSERT INTO outbox (message_id, lane, priority, contact_id, due_at)
 SELECT id, lane, priority, contact_id, created_at FROM messages ORDER BY id
 """
+# `delivery.addresses.key`: as if everybody had been written to before. Who makes an address's row holds it until the
+# commit, so a first mail is guarded by that alone, and a drill would prove nothing about the gate's own locks.
+ADDRESSES = """
+INSERT INTO addresses (channel, key_hash, shown, created_at)
+SELECT 'email', sha256(convert_to('email:' || email, 'UTF8')), email, now() FROM contacts
+"""
 
 
 def queue_mails(connection: psycopg.Connection, mails: int) -> None:
     """`mails` messages to every contact, of the only template, waiting in the outbox."""
+    connection.execute(ADDRESSES)
     connection.execute(MESSAGES, [mails])
     connection.execute(OUTBOX)
