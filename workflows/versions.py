@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from contacts.conditions import Condition, parse
+from workflows.definition.conditions import EVENT_SCOPE
 from workflows.definition.schema import Definition
-from workflows.definition.validation import EVENT_SCOPE
 from workflows.models import WorkflowVersion
 from workflows.steps import registry
 from workflows.steps.base import StepType

@@ -7,14 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from contacts.conditions import BadCondition, parse
 from delivery import templates
 from workflows import waits
+from workflows.definition.conditions import EVENT_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition, Step
 from workflows.steps import registry
-
-EVENT_SCOPE = frozenset({"contact", "event"})
 
 
 def validate(definition: Any) -> list[Problem]:
@@ -52,18 +50,6 @@ def _entry_problems(definition: Definition) -> Iterator[Problem]:
     zone = definition.settings.default_timezone
     if zone and waits.zone(zone) is None:
         yield Problem(None, "settings.default_timezone", "bad_value", f"{zone!r} is not an IANA time zone")
-
-
-def condition_problems(tree: Any, step: str | None, field: str, scope: frozenset[str]) -> Iterator[Problem]:
-    """The problems of a condition at `field`; nothing where there is no condition."""
-    if tree is None:
-        return
-    try:
-        parse(tree, scope=scope)
-    except BadCondition as error:
-        for problem in error.problems:
-            place = f"{field}.{problem.path}" if problem.path else field
-            yield Problem(step, place, problem.code, problem.message)
 
 
 def _graph_problems(definition: Definition) -> Iterator[Problem]:

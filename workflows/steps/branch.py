@@ -11,11 +11,10 @@ from django.db import connection
 from pydantic import Field
 
 from contacts.conditions import Aliases, Condition, compile_condition, parse
+from workflows.definition.conditions import STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
-
-SCOPE = frozenset({"contact", "trigger"})
 
 
 class Arm(Strict):
@@ -41,17 +40,15 @@ class Branch(StepType):
         return (*(arm.key for arm in config.arms), "else")
 
     def problems(self, config: BranchConfig, step: str) -> Iterable[Problem]:
-        from workflows.definition.validation import condition_problems
-
         seen: set[str] = set()
         for index, arm in enumerate(config.arms):
             if arm.key in seen or arm.key == "else":
                 yield Problem(step, f"config.arms.{index}.key", "duplicate", f"the arm {arm.key!r} is there already")
             seen.add(arm.key)
-            yield from condition_problems(arm.if_, step, f"config.arms.{index}.if", SCOPE)
+            yield from condition_problems(arm.if_, step, f"config.arms.{index}.if", STEP_SCOPE)
 
     def prepare(self, config: BranchConfig) -> Prepared:
-        return Prepared(arms=tuple((arm.key, parse(arm.if_, scope=SCOPE)) for arm in config.arms))
+        return Prepared(arms=tuple((arm.key, parse(arm.if_, scope=STEP_SCOPE)) for arm in config.arms))
 
     def run(self, cohort: Cohort, prepared: Prepared, now: datetime) -> list[Outcome]:
         cases: list[str] = []
