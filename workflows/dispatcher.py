@@ -36,7 +36,7 @@ class Dispatcher:
         except redis.RedisError as error:
             log.warning("the timer index is away (%s); PostgreSQL is asked instead", type(error).__name__)
         if time.monotonic() >= self._next_sweep:
-            sweep.ring_where_work_waits(now=now)
+            sweep.ring_everywhere(now=now)
             self._next_sweep = time.monotonic() + SWEEP_EVERY
         return sleep
 

@@ -7,6 +7,17 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import doorbell
+from delivery import sweep as post_office
+from scoring import checks
+
+
+def ring_everywhere(*, now: datetime) -> None:
+    """The engine's lanes, and those of the floors below whose work also comes due by itself: messages to try again,
+    scores that decay over a threshold."""
+    ring_where_work_waits(now=now)
+    post_office.ring_where_work_waits(now=now)
+    for lane in checks.due_lanes(now=now):
+        doorbell.ring(checks.BELL, lane)
 
 
 def ring_where_work_waits(*, now: datetime) -> list[tuple[str, str]]:

@@ -48,7 +48,8 @@ SELECT jsonb_build_object(
     'messages under way', (SELECT count(*) FROM outbox),
     'mails nobody has looked at', (SELECT count(*) FROM sandbox_mails WHERE reacts_at IS NOT NULL),
     'webhooks to fold', (SELECT count(*) FROM webhook_inbox WHERE folded_at IS NULL),
-    'scores to check', (SELECT count(*) FROM score_checks WHERE check_at <= %(now)s),
+    -- scores decay all the time: only what is overdue is unfinished work
+    'scores to check', (SELECT count(*) FROM score_checks WHERE check_at <= %(now)s - interval '1.5 seconds'),
     'counters to fold', (SELECT count(*) FROM counter_deltas))
 """
 

@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 import redis
-from django.db import connection
+from django.db import connection, transaction
 
 from contacts import clock, redis_index
+from delivery import outbox
+from delivery.requests import SendRequest
+from scoring.models import ScoreCheck
 from tests import journeys
 from tests.journeys import definition, step
 from workflows import engine, sweep, timers
@@ -104,3 +107,17 @@ def test_the_dispatcher_sleeps_until_the_next_wake_and_no_longer(waiting, rung):
     timers.remember([(waiting[0].pk, soon)], lane="urgent")
     redis_index.connection().set(redis_index.key("timers:epoch"), 1)
     assert 0 <= Dispatcher().run_once() <= 0.03
+
+
+def test_the_dispatcher_rings_for_what_comes_due_on_the_floors_below(rung):
+    """A message to try again, and a score that has decayed over its threshold: nobody else rings for them in time."""
+    version = journeys.template("welcome")
+    contact = journeys.contact()
+    with transaction.atomic():
+        request = SendRequest(contact.pk, "email", version, idempotency_key="k")
+        outbox.enqueue([request], now=clock.now())
+        ScoreCheck.objects.create(contact_id=contact.pk, check_at=clock.now())
+    rung.clear()
+    Dispatcher().run_once()
+    assert ("delivery.deliver", "delivery_urgent") in rung
+    assert ("scoring.check", "urgent") in rung

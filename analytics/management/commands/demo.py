@@ -27,6 +27,7 @@ SAMPLES = Path(settings.BASE_DIR) / "workflows" / "samples"
 SLICE = 4000  # purchases of the first days; --all replays everything
 DAY_SECONDS = 86_400
 PATIENCE_SECONDS = 300.0
+QUIET_LOOKS = 4  # half a second apart: longer than the sweep needs to ring for what nobody was rung for
 RULES: list[dict[str, Any]] = [
     {"name": "Ordered", "signal": {"event": "order_completed"}, "points": 20,
      "decay": {"type": "half_life", "period": "P30D"}, "cap": 60},
@@ -112,15 +113,15 @@ class Command(BaseCommand):
             self.stdout.write(f"published {imported.slug} as version {imported.version}")
 
     def _wait_until_done(self, board: Board) -> figures.Figures:
-        """Until nothing is open in two looks running, or our patience ends."""
+        """Until nothing is open in QUIET_LOOKS looks running, or our patience ends."""
         until = time.monotonic() + PATIENCE_SECONDS
         quiet = 0
         while True:
             seen = _read()
             quiet = quiet + 1 if seen is not None and not seen.open_work else 0
             if seen is not None:
-                board.show(seen, last=quiet == 2 or time.monotonic() > until)
-                if quiet == 2:
+                board.show(seen, last=quiet == QUIET_LOOKS or time.monotonic() > until)
+                if quiet == QUIET_LOOKS:
                     return seen
                 if time.monotonic() > until:
                     still = ", ".join(f"{name} {count}" for name, count in seen.open_work.items())
