@@ -180,7 +180,7 @@ def aimed_well(scene: Stage, acks: Sequence[Mapping[str, Any]], *, calm: bool) -
     or at the gate, and enough had mails in the queue that were then held back."""
     aims = Counter(ack["aimed_at"] for ack in acks)
     held_back = scene.number("SELECT count(*) FROM contact_send_log WHERE kind = 'suppressed'")
-    least = max(10, len(acks) // 10)
+    least = max(10, len(acks) // 20)
     return Finding(
         "the unsubscribes met mails on their way, at the gate and in the queue",
         holds=aims["in flight"] >= least and held_back >= least and (calm or aims["at the gate"] >= least),
