@@ -215,7 +215,9 @@ moves AS MATERIALIZED (
       JOIN kinds USING (kind) LEFT JOIN details USING (id)),
 moved AS (
     UPDATE workflow_enrolments e
-       SET state = d.state, step = d.target, seq = d.seq + 1, wake_at = d.wake_at, exit_reason = d.exit_reason,
+       SET state = d.state, step = d.target, seq = d.seq + 1, exit_reason = d.exit_reason,
+           -- only a wait moves it: a step that leaves state and wake time alone touches no index
+           wake_at = CASE WHEN d.state = 'waiting' THEN d.wake_at ELSE e.wake_at END,
            waiting_since = CASE WHEN d.state = 'waiting' THEN %s END,
            finished_at = CASE WHEN d.state IN ('completed', 'exited', 'failed') THEN %s END
       FROM moves d WHERE e.id = d.id {guard}

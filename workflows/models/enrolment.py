@@ -30,7 +30,7 @@ class Enrolment(models.Model):
     state = models.TextField()
     step = models.TextField()  # where it stands, or where it stood when it finished
     seq = models.IntegerField(default=0, db_default=0)  # number of journal rows so far
-    wake_at = models.DateTimeField()  # when the engine should look at it next: now for active, later for waiting
+    wake_at = models.DateTimeField()  # due from then on: an active one since it entered or woke, a waiting one later
     waiting_since = models.DateTimeField(null=True)
     entered_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
