@@ -54,7 +54,7 @@ class Entry(Strict):
 
 
 class Settings(Strict):
-    """`priority` 10 comes first. `concurrency_cap` bounds the enrolments admitted at once."""
+    """`priority` goes from 1 to 10, 10 first."""
 
     lane: Literal["urgent", "bulk"] = "urgent"
     message_class: Literal["marketing", "transactional"] = "marketing"

@@ -11,7 +11,7 @@ FINISHED = ("completed", "exited", "failed")
 class Enrolment(models.Model):
     """Narrow and mutable: where a contact stands. What they did is in the journal.
 
-    pending   -- wants in; the workflow's concurrency cap is full
+    pending   -- wants in; kept for workflows that admit a limited number at once, which no definition can ask for yet
     active    -- pending -> active: the engine should advance it once `wake_at` has come
     waiting   -- active -> waiting: stands at a wait step until `wake_at`; waiting -> active is not stored, the engine
                  resumes and advances in one transaction
