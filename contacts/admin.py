@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from contacts import admin_contacts, admin_events, admin_keys, admin_people, admin_tags
+from contacts.pages import contacts, events, keys, people, tags
 
-__all__ = ["admin_contacts", "admin_events", "admin_keys", "admin_people", "admin_tags"]
+__all__ = ["contacts", "events", "keys", "people", "tags"]
 
 admin.site.index_title = "Start"

@@ -6,4 +6,6 @@ class ContactsConfig(AppConfig):
     verbose_name = "Contacts"
 
     def ready(self) -> None:
-        from contacts import receivers  # noqa: F401  (registers what this floor hears)
+        from contacts import own_holdings, receivers  # noqa: F401  (registers what this floor hears)
+
+        own_holdings.declare()

@@ -43,6 +43,7 @@ def add_tags(taggings: Sequence[Tagging], *, now: datetime, lane: str = "urgent"
         [Change(tagging.contact_id, "tag", tagging.tag, False, True, tagging.source) for tagging in added],
         source="",
         now=now,
+        lane=lane,
     )
     events.record_own(
         [

@@ -12,7 +12,7 @@ from django.db import connection
 
 from contacts import signals
 
-HEARD = frozenset({"attribute", "tag", "field"})  # changes that a condition may ask about
+HEARD = frozenset({"attribute", "tag", "list", "field", "created"})  # changes that a condition may ask about
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Change:
     source: str = ""  # empty: the source of the whole call
 
 
-def append(changes: Sequence[Change], *, source: str, now: datetime) -> None:
+def append(changes: Sequence[Change], *, source: str, now: datetime, lane: str = "urgent") -> None:
     """Write them, in the caller's transaction, in one statement; tells the floors above what conditions can see.
 
     `source`: api · import · event · admin · workflow:<slug>."""
@@ -52,14 +52,15 @@ def append(changes: Sequence[Change], *, source: str, now: datetime) -> None:
                 [change.source or source for change in changes],
             ],
         )
-    tell([change.contact_id for change in changes if change.kind in HEARD], {change.kind for change in changes}, now)
+    heard = [change for change in changes if change.kind in HEARD]
+    tell([change.contact_id for change in heard], {change.kind for change in heard}, now, lane=lane)
 
 
-def tell(contact_ids: Sequence[int], kinds: set[str], now: datetime) -> None:
+def tell(contact_ids: Sequence[int], kinds: set[str], now: datetime, *, lane: str = "urgent") -> None:
     """Send `contacts_changed`, inside the caller's transaction, if there is anything to tell."""
     if contact_ids:
         signals.contacts_changed.send(
-            sender=Change, contact_ids=tuple(sorted(set(contact_ids))), kinds=frozenset(kinds) & HEARD, now=now
+            sender=Change, contact_ids=tuple(sorted(set(contact_ids))), kinds=frozenset(kinds), lane=lane, now=now
         )
 
 

@@ -193,7 +193,7 @@ def _store(pieces: Sequence[tuple[int, NewEvent]], batch: Batch, outcome: Outcom
     kept = [row for key_hash, row in rows.items() if key_hash in fresh]
     ids = _insert_events(kept, batch)
     _insert_pending([(ids[row.key_hash], row) for row in kept if row.pending], batch)
-    _fill_zones(kept, batch.now)
+    _fill_zones(kept, batch)
     for row in kept:
         event_id = outcome.event_ids[row.index] = ids[row.key_hash]
         outcome.stored.append(
@@ -206,7 +206,7 @@ def _resolve(pieces: Sequence[tuple[int, NewEvent]], batch: Batch, outcome: Outc
     meant = {index: event.contact for index, event in pieces if isinstance(event.contact, int)}
     named = [(index, event.contact) for index, event in pieces if isinstance(event.contact, Identifiers)]
     if named:
-        people = identity.resolve([person for _, person in named], source="event", now=batch.now)
+        people = identity.resolve([person for _, person in named], source="event", now=batch.now, lane=batch.lane)
         for position, (index, _) in enumerate(named):
             contact_id = people.contact_ids[position]
             if contact_id is None:
@@ -349,7 +349,7 @@ def _insert_pending(waiting: Sequence[tuple[int, Row]], batch: Batch) -> None:
         )
 
 
-def _fill_zones(rows: Sequence[Row], now: datetime) -> None:
+def _fill_zones(rows: Sequence[Row], batch: Batch) -> None:
     """The first zone that an event names fills an empty one; a zone that is there stays."""
     zones: dict[int, str] = {}
     for row in rows:
@@ -366,9 +366,12 @@ def _fill_zones(rows: Sequence[Row], now: datetime) -> None:
               FROM unnest(%s::bigint[], %s::text[]) AS new(id, timezone)
              WHERE c.id = new.id AND c.timezone = '' RETURNING c.id
             """,
-            [now, contacts, [zones[contact] for contact in contacts]],
+            [batch.now, contacts, [zones[contact] for contact in contacts]],
         )
         filled = [contact for (contact,) in cursor.fetchall()]
     changes.append(
-        [Change(contact, "field", "timezone", "", zones[contact]) for contact in filled], source="event", now=now
+        [Change(contact, "field", "timezone", "", zones[contact]) for contact in filled],
+        source="event",
+        now=batch.now,
+        lane=batch.lane,
     )

@@ -97,7 +97,7 @@ def _decide(names: Sequence[Name], meaning: Mapping[Name, int], has: Mapping[int
     return None
 
 
-def resolve(people: Sequence[Identifiers], *, source: str, now: datetime) -> Resolution:
+def resolve(people: Sequence[Identifiers], *, source: str, now: datetime, lane: str = "urgent") -> Resolution:
     """Find or create everybody, in the caller's transaction. People without a valid identifier get a fault instead.
 
     At most thirteen statements; four more each time that another transaction was faster. Merged contacts are followed
@@ -114,7 +114,8 @@ def resolve(people: Sequence[Identifiers], *, source: str, now: datetime) -> Res
     known = {contact for contact in settled.attached.values() if contact > 0}
     completed = {contact: shown[contact] for contact in known if contact in shown}
     _complete_contacts(completed, now)
-    changes.tell(list(completed), {"field"}, now)
+    changes.tell(list(completed), {"field"}, now, lane=lane)
+    changes.tell(created, {"created"}, now, lane=lane)
     changes.append(
         [
             Change(contact, "identity", kind, None, value)

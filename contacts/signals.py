@@ -23,5 +23,17 @@ class RecordedEvent:
 # events: tuple[RecordedEvent, ...] (never empty), lane: "urgent" | "bulk", now: datetime
 events_recorded = Signal()
 
-# contact_ids: tuple[int, ...], kinds: frozenset of "attribute", "tag", "field", now: datetime
+# contact_ids: tuple[int, ...], kinds: frozenset of "attribute", "tag", "list", "field", "created",
+# lane: "urgent" | "bulk", now: datetime
 contacts_changed = Signal()
+
+# withdrawn: tuple[contacts.consent.Consent, ...] (never empty; all of them denials), now: datetime.
+# Sent inside the transaction; what has to wait for the commit says so itself.
+consent_withdrawn = Signal()
+
+# survivor_id, absorbed_id, merge_id: int, now: datetime. Sent inside the transaction of the merge, before rows move.
+contacts_merged = Signal()
+
+# contact_ids: tuple[int, ...] (a person and those who were merged into them), now: datetime.
+# Sent inside the transaction of the erasure, before rows are blanked.
+contacts_erased = Signal()

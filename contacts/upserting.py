@@ -115,7 +115,7 @@ def upsert(people: Sequence[Person], *, source: str, now: datetime, lane: str = 
 
     def write(pieces: Sequence[tuple[int, Person]]) -> None:
         batch = [person for _, person in pieces]
-        who = identity.resolve([person.identifiers for person in batch], source=source, now=now)
+        who = identity.resolve([person.identifiers for person in batch], source=source, now=now, lane=lane)
         contacts = [contact for contact in who.contact_ids if contact is not None]
         assert len(contacts) == len(batch)  # who has no valid identifier does not come this far
         changed = _apply_all(contacts, batch, who.created, call)
@@ -151,8 +151,9 @@ def _apply_all(contacts: Sequence[int], people: Sequence[Person], created: Colle
         [each for contact, profile in changed.items() if contact not in created for each in profile.changes],
         source=call.source,
         now=call.now,
+        lane=call.lane,
     )
-    changes.tell(sorted(created), {"attribute", "field"}, call.now)
+    changes.tell(sorted(created), {"attribute", "field"}, call.now, lane=call.lane)
     tagged = audience.add_tags(
         [
             Tagging(contact, tag, call.source)

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts import admin_floors
-from contacts.admin_cells import NOTHING, TONES, link, moment, pill, stacked
-from contacts.admin_contacts import contact_ids_of, names_of
-from contacts.admin_lists import Empty, RecordAdmin
+from contacts.pages import floors
+from contacts.pages.cells import NOTHING, TONES, link, moment, pill, stacked
+from contacts.pages.changelists import Empty, RecordAdmin
+from contacts.pages.contacts import contact_ids_of, names_of
 from delivery import wording
 from delivery.models import Feedback, Message, OutboxEntry, SendLogEntry
 from delivery.models.message import OPEN_STATES, STATES
@@ -73,7 +73,7 @@ class MessageAdmin(RecordAdmin):
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
         contacts = names_of({message.contact_id for message in rows})
-        journeys = admin_floors.names("workflow", [message.workflow_id for message in rows])
+        journeys = floors.names("workflow", [message.workflow_id for message in rows])
         states = states_of([message.pk for message in rows])
         for message in rows:
             message.shown_contact = contacts.get(message.contact_id, f"Contact {message.contact_id}")
@@ -112,8 +112,8 @@ class MessageAdmin(RecordAdmin):
             row.pk, ("queued", "", "", None, "", row.created_at)
         )
         contact = names_of({row.contact_id}).get(row.contact_id, f"Contact {row.contact_id}")
-        journey = admin_floors.names("workflow", [row.workflow_id]).get(row.workflow_id or 0)
-        enrolment = admin_floors.names("enrolment", [row.enrolment_id]).get(row.enrolment_id or 0)
+        journey = floors.names("workflow", [row.workflow_id]).get(row.workflow_id or 0)
+        enrolment = floors.names("enrolment", [row.enrolment_id]).get(row.enrolment_id or 0)
         version = row.template_version
         entries: list[Any] = list(SendLogEntry.objects.filter(message=row).order_by("id"))
         for entry in entries:

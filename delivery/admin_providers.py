@@ -13,8 +13,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts.admin_cells import NOTHING, link, moment, pill, stacked
-from contacts.admin_lists import Empty, RecordAdmin
+from contacts.pages.cells import NOTHING, link, moment, pill, stacked
+from contacts.pages.changelists import Empty, RecordAdmin
 from delivery import stopping, wording
 from delivery.models import Message, Provider, SandboxMail
 

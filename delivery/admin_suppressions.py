@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
 from contacts import clock
-from contacts.admin_cells import NOTHING, link, moment, pill, stacked
-from contacts.admin_lists import Empty, RecordAdmin
+from contacts.pages.cells import NOTHING, link, moment, pill, stacked
+from contacts.pages.changelists import Empty, RecordAdmin
 from delivery import addresses, suppression
 from delivery.models import Address, Suppression
 

@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from contacts import clock
-from contacts.admin_cells import moment, pill, stacked
-from contacts.admin_contacts import contact_ids_of
-from contacts.admin_lists import CarillonAdmin, Empty
 from contacts.models import Contact
+from contacts.pages.cells import moment, pill, stacked
+from contacts.pages.changelists import CarillonAdmin, Empty
+from contacts.pages.contacts import contact_ids_of
 from delivery import rendering, templates
 from delivery.models import Template, TemplateVersion
 from delivery.rendering import Rendered, UnableToRender, Words

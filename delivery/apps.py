@@ -6,4 +6,6 @@ class DeliveryConfig(AppConfig):
     verbose_name = "Delivery"
 
     def ready(self) -> None:
-        from delivery import receivers  # noqa: F401  (registers what this floor hears)
+        from delivery import holdings, receivers  # noqa: F401  (registers what this floor hears)
+
+        holdings.declare()

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import connection
 from django.urls import reverse
 
-from contacts import admin_floors, timeline
+from contacts import timeline
+from contacts.pages import floors
 from contacts.timeline import Before, Entry, Source
 from delivery import wording
 
@@ -43,7 +44,7 @@ def messages(*, contact_id: int, before: Before, limit: int, alone: bool) -> lis
             [contact_id, before.at, before.id, limit],
         )
         rows = cursor.fetchall()
-    journeys = admin_floors.names("workflow", [row[7] for row in rows])
+    journeys = floors.names("workflow", [row[7] for row in rows])
     return [_entry(row, journeys) for row in rows]
 
 

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts import admin_floors
-from contacts.admin_cells import link, moment, pill
-from contacts.admin_contacts import contact_ids_of, names_of
-from contacts.admin_floors import Panel
-from contacts.admin_lists import Empty, RecordAdmin
+from contacts.pages import floors
+from contacts.pages.cells import link, moment, pill
+from contacts.pages.changelists import Empty, RecordAdmin
+from contacts.pages.contacts import contact_ids_of, names_of
+from contacts.pages.floors import Panel
 from scoring import explanation, lifecycle
 from scoring.models import LifecycleEvent
 from scoring.wording import fading
@@ -120,5 +120,5 @@ def _fading(decay: Any) -> str:
     return "" if words == "never" else words
 
 
-admin_floors.register_stages(stage_names)
-admin_floors.register_panel(Panel("Lead score", "admin/scoring/panel_score.html", lead_score, place=10))
+floors.register_stages(stage_names)
+floors.register_panel(Panel("Lead score", "admin/scoring/panel_score.html", lead_score, place=10))

@@ -17,9 +17,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts import clock
-from contacts.admin_cells import moment, state_pill
-from contacts.admin_lists import Empty, RecordAdmin
 from contacts.conditions import BadCondition
+from contacts.pages.cells import moment, state_pill
+from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.spelling import arranged_deeply, neat
 from scoring import rules, rulesets, wording
 from scoring.models import Ruleset, ScoringRule

@@ -13,12 +13,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts import admin_floors
-from contacts.admin_cells import NOTHING, link, moment, pill, stacked, state_pill
-from contacts.admin_contacts import contact_ids_of, names_of
-from contacts.admin_floors import Name
-from contacts.admin_lists import Empty, RecordAdmin
 from contacts.models import Contact
+from contacts.pages import floors
+from contacts.pages.cells import NOTHING, link, moment, pill, stacked, state_pill
+from contacts.pages.changelists import Empty, RecordAdmin
+from contacts.pages.contacts import contact_ids_of, names_of
+from contacts.pages.floors import Name
 from workflows import wording
 from workflows.admin_journeys import status_of
 from workflows.figures import figures
@@ -179,7 +179,7 @@ class EntryRefusalAdmin(OfAJourneyAdmin):
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
         contacts = names_of({row.contact_id for row in rows})
-        journeys = admin_floors.names("workflow", [row.workflow_id for row in rows])
+        journeys = floors.names("workflow", [row.workflow_id for row in rows])
         for row in rows:
             row.shown_contact = contacts.get(row.contact_id, f"Contact {row.contact_id}")
             row.shown_journey = journeys.get(row.workflow_id, Name(f"Journey {row.workflow_id}"))
@@ -198,7 +198,7 @@ class EntryRefusalAdmin(OfAJourneyAdmin):
 
     def record(self, request: HttpRequest, row: EntryRefusal, *, now: datetime) -> dict[str, Any]:
         contact = names_of({row.contact_id}).get(row.contact_id, f"Contact {row.contact_id}")
-        journey = admin_floors.names("workflow", [row.workflow_id]).get(row.workflow_id, Name(str(row.workflow_id)))
+        journey = floors.names("workflow", [row.workflow_id]).get(row.workflow_id, Name(str(row.workflow_id)))
         event = reverse("admin:contacts_contactevent_change", args=[row.event_id or 0])
         return {
             "name": f"{contact} was not let into {journey.text}",
@@ -235,5 +235,5 @@ def enrolment_names(ids: Collection[int]) -> Mapping[int, Name]:
     }
 
 
-admin_floors.register_names("workflow", workflow_names)
-admin_floors.register_names("enrolment", enrolment_names)
+floors.register_names("workflow", workflow_names)
+floors.register_names("enrolment", enrolment_names)

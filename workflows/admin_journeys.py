@@ -15,8 +15,8 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from contacts import clock
-from contacts.admin_cells import moment, pill, stacked
-from contacts.admin_lists import CarillonAdmin, Empty
+from contacts.pages.cells import moment, pill, stacked
+from contacts.pages.changelists import CarillonAdmin, Empty
 from workflows import publishing
 from workflows.admin_drafts import STARTER, BadDraft, problem_rows, read_draft
 from workflows.figures import figures

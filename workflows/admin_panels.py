@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from contacts import admin_floors
-from contacts.admin_cells import zone
-from contacts.admin_floors import Panel
 from contacts.models import Contact
+from contacts.pages import floors
+from contacts.pages.cells import zone
+from contacts.pages.floors import Panel
 from workflows.admin_enrolments import step_names
 from workflows.models import Enrolment
 from workflows.models.enrolment import UNFINISHED
@@ -29,4 +29,4 @@ def in_journeys_now(*, contact_id: int, now: datetime) -> Mapping[str, Any] | No
     return {"rows": rows, "tz": zone(contact.timezone) if contact else None}
 
 
-admin_floors.register_panel(Panel("In journeys now", "admin/workflows/panel_here.html", in_journeys_now, place=20))
+floors.register_panel(Panel("In journeys now", "admin/workflows/panel_here.html", in_journeys_now, place=20))

@@ -6,4 +6,6 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Journeys"
 
     def ready(self) -> None:
-        from workflows import receivers  # noqa: F401  (registers what this floor hears)
+        from workflows import holdings, receivers  # noqa: F401  (registers what this floor hears)
+
+        holdings.declare()

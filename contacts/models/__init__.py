@@ -1,11 +1,15 @@
 """The tables of the ground floor, one noun a file."""
 
 from contacts.models.access import ApiKey
-from contacts.models.audience import ContactTag, Tag
+from contacts.models.audience import ContactTag, List, ListMember, Segment, SegmentCheck, SegmentMember, Tag
 from contacts.models.consent import ConsentRecord
 from contacts.models.contact import Contact, ContactChange
 from contacts.models.event import ContactEvent, EventKey, PendingEvent
 from contacts.models.identity import ContactIdentity
+from contacts.models.importing import ImportChunk, ImportPreset, ImportReject, ImportRun
+from contacts.models.intake import IntakeDelta, IntakeTally, KafkaOffset, QuarantinedEvent, SeenEvent
+from contacts.models.merge import ContactMerge, MergedRows
+from contacts.models.privacy import ErasedIdentity, OptInRequest, PrivacyDeed
 
 __all__ = [
     "ApiKey",
@@ -14,8 +18,27 @@ __all__ = [
     "ContactChange",
     "ContactEvent",
     "ContactIdentity",
+    "ContactMerge",
     "ContactTag",
+    "ErasedIdentity",
     "EventKey",
+    "ImportChunk",
+    "ImportPreset",
+    "ImportReject",
+    "ImportRun",
+    "IntakeDelta",
+    "IntakeTally",
+    "KafkaOffset",
+    "List",
+    "ListMember",
+    "MergedRows",
+    "OptInRequest",
     "PendingEvent",
+    "PrivacyDeed",
+    "QuarantinedEvent",
+    "SeenEvent",
+    "Segment",
+    "SegmentCheck",
+    "SegmentMember",
     "Tag",
 ]

@@ -17,6 +17,11 @@ class ApiKey(models.Model):
     prefix = models.TextField(unique=True)
     key_hash = models.BinaryField(unique=True)
     scopes = ArrayField(models.TextField(), default=list)
+    # what a browser's key may do, since everybody can read it
+    allowed_events = ArrayField(models.TextField(), default=list, db_default=[], blank=True)  # empty: any
+    allowed_origins = ArrayField(models.TextField(), default=list, db_default=[], blank=True)  # empty: any
+    identity_secret = models.TextField(default="", db_default="", blank=True)  # proves `user_hash`; empty: nobody can
+    last_event_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -8,7 +8,7 @@ class ConsentRecord(models.Model):
     """Granted or denied, by whom and when. The last row of (contact, category, topic) holds."""
 
     contact_id = models.BigIntegerField()
-    category = models.TextField()  # tracking · marketing · data_processing
+    category = models.TextField()  # tracking · marketing · data_processing · sale
     topic = models.TextField(default="", db_default="", blank=True)  # marketing only; empty: all
     state = models.TextField()  # granted · denied
     recorded_at = models.DateTimeField()
@@ -20,7 +20,8 @@ class ConsentRecord(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=["granted", "denied"]), name="consent_is_granted_or_denied"),
             models.CheckConstraint(
-                condition=Q(category__in=["tracking", "marketing", "data_processing"]), name="consent_category_is_known"
+                condition=Q(category__in=["tracking", "marketing", "data_processing", "sale"]),
+                name="consent_category_is_known",
             ),
         ]
         indexes = [

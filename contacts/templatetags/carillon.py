@@ -1,4 +1,4 @@
-"""The cells of `contacts.admin_cells`, for the templates of our own admin pages."""
+"""The cells of `contacts.pages.cells`, for the templates of our own admin pages."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts import admin_cells
+from contacts.pages import cells
 
 register = template.Library()
 
 SHORT = 70  # characters of JSON that still read well in a line of text
 
-register.simple_tag(admin_cells.moment)
-register.simple_tag(admin_cells.pill)
-register.simple_tag(admin_cells.pretty_json)
-register.filter("words", admin_cells.words)
+register.simple_tag(cells.moment)
+register.simple_tag(cells.pill)
+register.simple_tag(cells.pretty_json)
+register.filter("words", cells.words)
 
 
 @register.simple_tag
 def state(name: str) -> SafeString:
-    return admin_cells.state_pill(name)
+    return cells.state_pill(name)
 
 
 @register.simple_tag
 def attribute(value: Any) -> SafeString:
     """A stored value as people read it: text as it is, nothing as a dash, structures as JSON."""
     if value is None or value == "":
-        return admin_cells.NOTHING
+        return cells.NOTHING
     if isinstance(value, list | dict):
         short = json.dumps(value, ensure_ascii=False)
         if len(short) <= SHORT:
             return format_html('<code class="cl-code">{}</code>', short)
-        return admin_cells.pretty_json(value)
+        return cells.pretty_json(value)
     return format_html("{}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 @register.simple_tag
 def tone(name: str) -> str:
     """The tone of a state, as the end of a class name."""
-    return admin_cells.TONES.get(name, "plain")
+    return cells.TONES.get(name, "plain")
 
 
 @register.simple_tag

@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 
 from contacts import access
-from contacts.admin_keys import KINDS, SCOPES
 from contacts.models import ApiKey
+from contacts.pages.keys import KINDS, SCOPES
 from delivery import vocabulary, wording
 from delivery.models import Provider, Suppression, Template, TemplateVersion
 from delivery.models.message import STATES

@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from contacts.admin_lists import COUNTED, BoundedPaginator
 from contacts.models import Contact, Tag
+from contacts.pages.changelists import COUNTED, BoundedPaginator
 
 LISTS = [
     "contacts_contact", "contacts_contactevent", "contacts_tag", "workflows_workflow", "workflows_enrolment",

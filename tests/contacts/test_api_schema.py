@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.test import override_settings
 from drf_spectacular.generators import SchemaGenerator
 
-from contacts import api_schema, urls
+from contacts import urls
+from contacts.api import schema
 
 
 @override_settings(ROOT_URLCONF="contacts.urls")
 def test_every_address_is_described():
     document = SchemaGenerator(patterns=urls.urlpatterns).get_schema(request=None, public=True)
-    document = api_schema.describe_events(document, None, None, True)
+    document = schema.describe_events(document, None, None, True)
     one = "/api/v1/contacts/{public_id}/"
     assert {path: set(each) & {"get", "post", "patch"} for path, each in document["paths"].items()} == {
         "/api/v1/events": {"post"},

@@ -327,7 +327,11 @@ def test_new_and_changed_contacts_are_news_and_unchanged_ones_are_not(load):
     load("email,plan\na@example.com,x\nb@example.com,x\n")
     load("email,plan\na@example.com,y\nb@example.com,x\n")
     load("email,plan\na@example.com,y\nb@example.com,x\n")
-    assert heard == [(2, frozenset({"attribute", "field"})), (1, frozenset({"attribute"}))]
+    assert heard == [
+        (2, frozenset({"created"})),
+        (2, frozenset({"attribute", "field"})),
+        (1, frozenset({"attribute"})),
+    ]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,8 +20,8 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from contacts.admin_cells import moment, pill
-from contacts.admin_lists import CarillonAdmin, Empty
+from contacts.pages.cells import moment, pill
+from contacts.pages.changelists import CarillonAdmin, Empty
 
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     if admin.site.is_registered(model):

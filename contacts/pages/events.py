@@ -14,10 +14,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts import clock
-from contacts.admin_cells import link, moment, pill, stacked
-from contacts.admin_contacts import contact_ids_of, names_of
-from contacts.admin_lists import Empty, RecordAdmin
 from contacts.models import ContactEvent
+from contacts.pages.cells import link, moment, pill, stacked
+from contacts.pages.changelists import Empty, RecordAdmin
+from contacts.pages.contacts import contact_ids_of, names_of
 from contacts.timeline_sources import describe, summary
 
 # There is no index on the type alone (it would cost every insert), so a filter by type looks at the newest events only.

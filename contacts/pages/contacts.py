@@ -16,10 +16,11 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
 
-from contacts import admin_floors, clock, identifiers, timeline, timeline_sources  # noqa: F401  (registers its sources)
-from contacts.admin_cells import NOTHING, moment, pill, stacked, tags, words, zone
-from contacts.admin_lists import Empty, ReadOnlyAdmin
+from contacts import clock, identifiers, timeline, timeline_sources  # noqa: F401  (registers its sources)
 from contacts.models import Contact, ContactIdentity, ContactTag, Tag
+from contacts.pages import floors
+from contacts.pages.cells import NOTHING, moment, pill, stacked, tags, words, zone
+from contacts.pages.changelists import Empty, ReadOnlyAdmin
 
 TIMELINE_PAGE = 30
 ATTRIBUTES_SHOWN = 200
@@ -99,7 +100,7 @@ class ContactAdmin(ReadOnlyAdmin):
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
         ids = [contact.pk for contact in rows]
-        stages, names = admin_floors.stages(ids), tags_of(ids)
+        stages, names = floors.stages(ids), tags_of(ids)
         for contact in rows:
             contact.shown_stage = stages.get(contact.pk, "")
             contact.shown_tags = names.get(contact.pk, [])
@@ -163,9 +164,9 @@ class ContactAdmin(ReadOnlyAdmin):
             "name": full_name(contact),
             "initials": initials(contact),
             "local_time": local_time(contact, now),
-            "stage": admin_floors.stages([contact.pk]).get(contact.pk, ""),
+            "stage": floors.stages([contact.pk]).get(contact.pk, ""),
             "marketing": next((row["state"] for row in consents if row["what"] == "Marketing"), ""),
-            "panels": admin_floors.panels(contact_id=contact.pk, now=now),
+            "panels": floors.panels(contact_id=contact.pk, now=now),
             "identities": ContactIdentity.objects.filter(contact_id=contact.pk).order_by("kind", "value")[:50],
             "tags": tags_of([contact.pk]).get(contact.pk, []),
             "consents": consents,

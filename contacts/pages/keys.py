@@ -18,9 +18,9 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from contacts import access, clock
-from contacts.admin_cells import NOTHING, moment, pill, tags
-from contacts.admin_lists import Empty, RecordAdmin
 from contacts.models import ApiKey
+from contacts.pages.cells import NOTHING, moment, pill, tags
+from contacts.pages.changelists import Empty, RecordAdmin
 
 SCOPES = {
     "events:write": "send events",

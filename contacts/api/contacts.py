@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions, upserting
-from contacts.api_schema import BULK, BULK_OUTCOME, PERSON
+from contacts.api.schema import BULK, BULK_OUTCOME, PERSON
+from contacts.api.shapes import ContactPage, ContactShape, shapes
 from contacts.collect.parsing import BatchJSONParser, elements
 from contacts.collect.people import parse_person
-from contacts.contact_shapes import ContactPage, ContactShape, shapes
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.living import find, living

@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from contacts.admin_cells import link
-from contacts.admin_lists import Empty, ReadOnlyAdmin
 from contacts.models import Tag
+from contacts.pages.cells import link
+from contacts.pages.changelists import Empty, ReadOnlyAdmin
 
 COUNTED = 10_000
 

@@ -1,0 +1,39 @@
+"""What the post office holds of a person."""
+
+from __future__ import annotations
+
+from contacts.holdings import STAY, Holding, register
+
+EMPTY = "'{}'::jsonb"
+THEIR_MESSAGES = "message_id IN (SELECT id FROM messages WHERE contact_id = ANY(%(contacts)s))"
+
+
+def declare() -> None:
+    """Called once, when the app is ready."""
+    register(
+        Holding(
+            "messages",
+            "Messages",
+            ("public_id", "channel", "message_class", "topic", "context", "created_at"),
+            erase={"context": EMPTY},
+            append_only=True,
+        ),
+        Holding("outbox", "Messages under way", ("state", "due_at"), erase={}, key="message_id"),
+        Holding(
+            "contact_send_log",
+            "What became of messages",
+            ("message_id", "kind", "reason", "provider", "provider_said", "evidence", "at"),
+            erase={"provider_said": "''", "evidence": EMPTY},
+            append_only=True,
+        ),
+        Holding(
+            "message_feedback",
+            "What providers told us",
+            ("message_id", "kind", "occurred_at", "is_machine", "detail", "provider"),
+            erase={"detail": EMPTY},
+            merge=STAY,
+            contact="",
+            where=THEIR_MESSAGES,
+            append_only=True,
+        ),
+    )

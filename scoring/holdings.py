@@ -1,0 +1,28 @@
+"""What the judge holds of a person."""
+
+from __future__ import annotations
+
+from contacts.holdings import DROP, KEEP, Holding, register
+
+
+def declare() -> None:
+    """Called once, when the app is ready."""
+    register(
+        Holding("score_checks", "Scores to compare", ("check_at",), erase=None, merge=DROP, key="contact_id"),
+        Holding("score_sides", "Sides of thresholds", ("score_name", "threshold", "above"), erase=None, merge=DROP),
+        Holding(
+            "score_crossings",
+            "Crossings of thresholds",
+            ("score_name", "threshold", "upward", "score", "crossed_at"),
+            erase=KEEP,
+            once=("score_name", "threshold", "seq"),
+            append_only=True,
+        ),
+        Holding(
+            "lifecycle_events",
+            "Lifecycle",
+            ("from_stage", "to_stage", "reason", "source", "occurred_at"),
+            erase=KEEP,
+            append_only=True,
+        ),
+    )
