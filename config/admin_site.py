@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 INDIGO = {
     "50": "oklch(96.2% .018 272.314)",
@@ -57,6 +57,27 @@ def _sandbox_inbox() -> dict[str, Any]:
     return {**item, "permission": in_sandbox}
 
 
+def _website_tracking() -> dict[str, Any]:
+    item = _item("Website tracking", "sensors", "contacts.apikey")
+    return {**item, "link": reverse_lazy("admin:contacts_website"), "active": _is_open("contacts.apikey.website")}
+
+
+def _keys() -> dict[str, Any]:
+    item = _item("API keys", "key", "contacts.apikey")
+    active = item["active"]
+    return {**item, "active": lambda request: active(request) and "/apikey/website/" not in request.path}
+
+
+def _export() -> dict[str, Any]:
+    return {
+        "title": "Export",
+        "icon": "download",
+        "link": reverse_lazy("admin:contacts_export"),
+        "permission": lambda request: request.user.has_perm("contacts.export_contacts"),
+        "active": lambda request: request.path == reverse("admin:contacts_export"),
+    }
+
+
 def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "items": list(items)}
 
@@ -93,9 +114,18 @@ UNFOLD = {
             _group(
                 "Audience",
                 _item("Contacts", "contacts", "contacts.contact"),
-                _item("Events", "bolt", "contacts.contactevent"),
+                _item("Merges", "merge", "contacts.contactmerge"),
+                _item("Segments", "groups", "contacts.segment"),
+                _item("Lists", "list_alt", "contacts.list"),
+                _item("Events", "bolt", "contacts.contactevent", "contacts.quarantinedevent"),
                 _item("Tags", "sell", "contacts.tag"),
+                {
+                    **_item("Imports", "upload_file", "contacts.importrun"),
+                    "active": lambda request: "/importrun/" in request.path and not _export()["active"](request),
+                },
+                _export(),
                 _item("Suppressions", "block", "delivery.suppression"),
+                _item("Privacy", "shield_person", "contacts.privacydeed"),
             ),
             _group(
                 "Measure",
@@ -109,7 +139,8 @@ UNFOLD = {
             ),
             _group(
                 "Settings",
-                _item("API keys", "key", "contacts.apikey"),
+                _website_tracking(),
+                _keys(),
                 _item("Users", "person", "auth.user"),
                 _item("Groups", "group", "auth.group"),
                 _item("Schedules", "schedule", "django_celery_beat.periodictask"),

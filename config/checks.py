@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.http.request import validate_host
 
 from contacts.durations import BadDuration, parse_duration
@@ -19,13 +19,38 @@ CHOICES = {
     "DEFAULT_TRACKING_CONSENT": ("granted", "denied"),
     "MARKETING_CONSENT": ("opt_out", "opt_in"),
 }
-DURATIONS = ("EVENT_TRIGGER_MAX_AGE", "IN_DOUBT_DEADLINE")
+DURATIONS = ("EVENT_TRIGGER_MAX_AGE", "IN_DOUBT_DEADLINE", "OPT_IN_LIFETIME")
+RETENTIONS = (
+    "EVENT_RETENTION",
+    "EVENT_KEY_RETENTION",
+    "QUARANTINE_RETENTION",
+    "CONTACT_RETENTION",
+    "MESSAGE_RETENTION",
+    "WEBHOOK_RETENTION",
+)  # empty: for ever
 BROKERS = ("redis", "rediss", "amqp", "amqps")
 
 
 @register("carillon")
 def settings_make_sense(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     return [*_the_house(), *_delivery(), *_time_and_consent()]
+
+
+@register(Tags.database)
+def erased_people_are_known(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """`check --database default`, and `migrate`: nobody starts without the keys that old tombstones were made with."""
+    from contacts.privacy import tombstones
+
+    if "default" not in (databases or ()) or not (unknown := tombstones.unknown_fingerprints()):
+        return []
+    return [
+        Error(
+            f"People were erased with {len(unknown)} key(s) that nobody has now ({', '.join(sorted(unknown))}): their "
+            "addresses would be taken for new ones, and their suppressions would not be found.",
+            hint="Add the earlier key to PRIVACY_KEY_FALLBACKS, or the earlier SECRET_KEY to SECRET_KEY_FALLBACKS.",
+            id="carillon.E031",
+        )
+    ]
 
 
 def _the_house() -> Iterator[CheckMessage]:
@@ -101,16 +126,31 @@ def _time_and_consent() -> Iterator[CheckMessage]:
             hint="Use a name of the IANA database, such as Europe/Berlin or UTC.",
             id="carillon.E020",
         )
-    for name in DURATIONS:
+    for name in (*DURATIONS, *(name for name in RETENTIONS if getattr(settings, name))):
         try:
             parse_duration(getattr(settings, name))
         except BadDuration as error:
             yield Error(f"{name}: {error}.", id="carillon.E021")
+    if _is_shorter(settings.EVENT_KEY_RETENTION, settings.EVENT_TRIGGER_MAX_AGE):
+        yield Error(
+            "EVENT_KEY_RETENTION is shorter than EVENT_TRIGGER_MAX_AGE: an event that is sent again in between would "
+            "start its workflows twice.",
+            hint="Let it be at least as long.",
+            id="carillon.E023",
+        )
     for name, known in CHOICES.items():
         if getattr(settings, name) not in known:
             yield Error(
                 f"{name} is {getattr(settings, name)!r}.", hint=f"Use one of: {', '.join(known)}.", id="carillon.E022"
             )
+
+
+def _is_shorter(one: str, other: str) -> bool:
+    """Of two durations; empty is for ever. What is no duration is said elsewhere."""
+    try:
+        return bool(one and other) and parse_duration(one).total() < parse_duration(other).total()
+    except BadDuration:
+        return False
 
 
 def _reaches_people() -> bool:

@@ -104,6 +104,17 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def pairs(name: str) -> dict[str, str]:
+    """A comma-separated list of name=value."""
+    found = {}
+    for word in words(name):
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise BadSetting(f"{name}: expected name=value, separated by commas")
+        found[key.strip()] = value.strip()
+    return found
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's DATABASES entry for a postgres:// URL; its query becomes driver options (sslmode=require)."""
     parts = urlsplit(url)

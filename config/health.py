@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from config.lanes import DISPATCHER, LANES, heartbeat_of
+from config.lanes import DISPATCHER, KAFKA, LANES, heartbeat_of
 from contacts import heartbeat, redis_index
 
 BROKER_SECONDS = 2.0
@@ -50,7 +50,7 @@ def look() -> dict[str, str]:
     checks: dict[str, str] = {}
     for name, check in (("database", database), ("migrations", migrations), ("redis", index), ("broker", broker)):
         checks[name] = _ask(check)
-    beating = [*map(heartbeat_of, LANES), DISPATCHER]
+    beating = [*map(heartbeat_of, LANES), DISPATCHER, *[KAFKA] * bool(settings.KAFKA_BOOTSTRAP_SERVERS)]
     try:
         silent = set(heartbeat.missing(beating))
     except redis.RedisError:

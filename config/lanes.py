@@ -4,6 +4,7 @@ from __future__ import annotations
 
 LANES = ("urgent", "bulk", "delivery_urgent", "delivery_bulk", "webhooks", "housekeeping")
 DISPATCHER = "dispatcher"  # the name under which the timer dispatcher beats
+KAFKA = "kafka"  # and the reader of Kafka
 
 
 def heartbeat_of(lane: str) -> str:

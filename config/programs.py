@@ -1,5 +1,5 @@
 """What an installation consists of, beside its servers: one process for each lane, the dispatcher, the beat, the
-sandbox provider where it is used, and the web."""
+sandbox provider and the reader of Kafka where they are used, and the web."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from config import env
-from config.lanes import DISPATCHER, LANES, heartbeat_of
+from config.lanes import DISPATCHER, KAFKA, LANES, heartbeat_of
 from config.processes import Process
 from config.state import State
 
@@ -42,8 +42,8 @@ class Programs:
         ]
 
     def ringers(self) -> list[Process]:
-        """Those that ring without being asked: for waits that end, for what is done every few seconds, and the sandbox
-        provider, whose people open and click."""
+        """Those that ring without being asked: for waits that end, for what is done every few seconds, the sandbox
+        provider, whose people open and click, and the reader of Kafka."""
         processes = [
             self._python("dispatcher", "manage.py", "run_dispatcher", "--skip-checks", heartbeat=DISPATCHER, grace=6),
             # an empty --pidfile: a stale one would keep the beat from starting
@@ -51,6 +51,10 @@ class Programs:
         ]
         if env.text("EMAIL_PROVIDER", "sandbox") == "sandbox":
             processes.append(self._python("sandbox", "manage.py", "run_sandbox", "--skip-checks", grace=6))
+        if env.text("KAFKA_BOOTSTRAP_SERVERS"):
+            processes.append(
+                self._python("kafka", "manage.py", "consume_events", "--skip-checks", heartbeat=KAFKA, grace=6)
+            )
         return processes
 
     def web(self, descriptor: int) -> Process:

@@ -125,12 +125,33 @@ CELERY_BEAT_SCHEDULE = {
     "sweep the lanes": {"task": "workflows.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "sweep the outbox": {"task": "delivery.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "sweep the scores": {"task": "scoring.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
+    "sweep the segments": {"task": "contacts.sweep_segments", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "fold the counters": {"task": "analytics.fold", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "make event partitions": {
         "task": "contacts.make_partitions",
         "schedule": 3600.0,
         "options": {"queue": "housekeeping"},
     },
+    "keep to retention": {
+        "task": "contacts.keep_to_retention",
+        "schedule": 300.0,
+        "options": {"queue": "housekeeping"},
+    },
+    "follow merges": {"task": "contacts.rehome", "schedule": 60.0, "options": {"queue": "housekeeping"}},
+    "follow merges of days": {
+        "task": "contacts.rehome",
+        "schedule": 3600.0,
+        "kwargs": {"hours": 72.0},
+        "options": {"queue": "housekeeping"},
+    },
+    "prune the post": {"task": "delivery.prune", "schedule": 300.0, "options": {"queue": "housekeeping"}},
+    "fold the tallies of intake": {
+        "task": "contacts.fold_tallies",
+        "schedule": 30.0,
+        "options": {"queue": "housekeeping"},
+    },
+    "tidy the event log": {"task": "contacts.tidy", "schedule": 300.0, "options": {"queue": "housekeeping"}},
+    "forget used triggers": {"task": "workflows.tidy", "schedule": 300.0, "options": {"queue": "housekeeping"}},
     "make journal partitions": {
         "task": "workflows.make_partitions",
         "schedule": 3600.0,
@@ -139,15 +160,36 @@ CELERY_BEAT_SCHEDULE = {
 }
 QUEUE_PREFETCH = env.integer("QUEUE_PREFETCH", 50, least=1)
 
+# -- Kafka, one of the ways in -----------------------------------------------------------------------------------------
+KAFKA_BOOTSTRAP_SERVERS = env.text("KAFKA_BOOTSTRAP_SERVERS")
+KAFKA_TOPIC = env.text("KAFKA_TOPIC", "marketing.events")
+KAFKA_GROUP = env.text("KAFKA_GROUP", "carillon")
+KAFKA_OPTIONS = env.pairs("KAFKA_OPTIONS")
+
 # -- time --------------------------------------------------------------------------------------------------------------
 # A demonstration may run faster than life: waits, windows, caps and decay periods are all divided by this.
 TIME_SPEED = env.number("TIME_SPEED", 1.0, least=1.0)
 EVENT_TRIGGER_MAX_AGE = env.text("EVENT_TRIGGER_MAX_AGE", "P30D")
 
+# -- how long events and what comes with them are kept (empty: for ever) -----------------------------------------------
+EVENT_RETENTION = env.text("EVENT_RETENTION")
+EVENT_KEY_RETENTION = env.text("EVENT_KEY_RETENTION", "P90D")
+QUARANTINE_RETENTION = env.text("QUARANTINE_RETENTION", "P7D")
+IMPORT_RETENTION = env.text("IMPORT_RETENTION", "P30D")
+
 # -- consent -----------------------------------------------------------------------------------------------------------
 DEFAULT_TRACKING_CONSENT = env.text("DEFAULT_TRACKING_CONSENT", "denied")
 MARKETING_CONSENT = env.text("MARKETING_CONSENT", "opt_out")
 RESIDENCY_ALLOWED = env.words("RESIDENCY_ALLOWED")
+BROWSER_EVENTS_PER_SECOND = env.integer("BROWSER_EVENTS_PER_SECOND", 200, least=1)
+OPT_IN_LIFETIME = env.text("OPT_IN_LIFETIME", "P7D")
+
+# -- privacy: keys of tombstones, and how long what is kept (empty: for ever) ------------------------------------------
+PRIVACY_KEY = env.text("PRIVACY_KEY")
+PRIVACY_KEY_FALLBACKS = env.words("PRIVACY_KEY_FALLBACKS")
+CONTACT_RETENTION = env.text("CONTACT_RETENTION")
+MESSAGE_RETENTION = env.text("MESSAGE_RETENTION", "P365D")
+WEBHOOK_RETENTION = env.text("WEBHOOK_RETENTION", "P7D")
 
 # -- delivery ----------------------------------------------------------------------------------------------------------
 EMAIL_PROVIDER = env.text("EMAIL_PROVIDER", "sandbox")
@@ -187,6 +229,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "contacts.api.schema.describe_events",  # a plain view, which the generator does not see
+        "contacts.collect.segment.schema.describe_tracking",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -205,13 +248,15 @@ SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = SECURE and env.flag("SECURE_SSL_REDIRECT", True)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# what programs ask for; of those the clients of the tracking API turn a POST that is redirected into a GET
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^v1/", r"^t\.js$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-if env.flag("BEHIND_PROXY"):
+BEHIND_PROXY = env.flag("BEHIND_PROXY")
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # -- logs: ids, never addresses or payloads ----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import re
 import secrets
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,12 +49,19 @@ class BadKeyRequest(ValueError):
 
 @dataclass(frozen=True)
 class Key:
-    """The key that came with a request. Takes the place of the user: the API knows programs, not people."""
+    """The key that came with a request. Takes the place of the user: the API knows programs, not people.
+
+    Of write keys only (see `contacts.collect.write_keys`): `allowed_events` and `allowed_origins` (empty: any),
+    `identity_secret` (empty: nobody can prove who they are), `last_event_at`."""
 
     id: int
     name: str
     kind: str
     scopes: frozenset[str]
+    allowed_events: frozenset[str] = frozenset()
+    allowed_origins: tuple[str, ...] = ()
+    identity_secret: str = field(default="", repr=False)
+    last_event_at: datetime | None = None
 
     is_authenticated = True
 
@@ -63,10 +70,18 @@ class Key:
         return self.kind == "secret" and (scope in self.scopes or "admin" in self.scopes)
 
 
-def create_key(*, name: str, kind: str, scopes: Sequence[str], now: datetime) -> str:
-    """Make a key in the caller's transaction and return it; nobody can ever read it again.
+def create_key(
+    *,
+    name: str,
+    kind: str,
+    scopes: Sequence[str],
+    now: datetime,
+    allowed_events: Sequence[str] = (),
+    allowed_origins: Sequence[str] = (),
+) -> str:
+    """Make a key in the caller's transaction and return it; nobody can ever read it again, unless it is a browser's.
 
-    `kind`: secret · browser · server. Raises BadKeyRequest."""
+    `kind`: secret · browser · server; what is allowed narrows a browser's key. Raises BadKeyRequest."""
     if not name.strip():
         raise BadKeyRequest("a key needs a name, so that you know later what breaks without it")
     if kind not in KINDS:
@@ -84,10 +99,21 @@ def create_key(*, name: str, kind: str, scopes: Sequence[str], now: datetime) ->
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO api_keys (name, kind, prefix, key_hash, scopes, created_at)
-            VALUES (%s, %s, %s, %s, %s::text[], %s)
+            INSERT INTO api_keys (name, kind, prefix, key_hash, scopes, created_at, allowed_events, allowed_origins,
+                                  public_key)
+            VALUES (%s, %s, %s, %s, %s::text[], %s, %s::text[], %s::text[], %s)
             """,
-            [name.strip(), kind, prefix, _hash(key), granted, now],
+            [
+                name.strip(),
+                kind,
+                prefix,
+                _hash(key),
+                granted,
+                now,
+                list(allowed_events),
+                list(allowed_origins),
+                key if kind == "browser" else "",
+            ],
         )
     return key
 
@@ -111,7 +137,8 @@ def find_key(text: str) -> Key | None:
         cursor.execute(
             """
             SELECT id, name, kind, scopes, key_hash, now(),
-                   revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()), last_used_at
+                   revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()), last_used_at,
+                   allowed_events, allowed_origins, identity_secret, last_event_at
               FROM api_keys WHERE prefix = %s
             """,
             [match[1]],
@@ -119,7 +146,7 @@ def find_key(text: str) -> Key | None:
         row = cursor.fetchone()
         if row is None:
             return None
-        key_id, name, kind, scopes, key_hash, now, valid, last_used_at = row
+        key_id, name, kind, scopes, key_hash, now, valid, last_used_at, types, origins, secret, last_event_at = row
         if not hmac.compare_digest(bytes(key_hash), _hash(text)) or not valid:
             return None
         if last_used_at is None or last_used_at <= now - USED_RESOLUTION:
@@ -130,7 +157,7 @@ def find_key(text: str) -> Key | None:
                 """,
                 [now, key_id, now - USED_RESOLUTION],
             )
-    return Key(key_id, name, kind, frozenset(scopes))
+    return Key(key_id, name, kind, frozenset(scopes), frozenset(types), tuple(origins), secret, last_event_at)
 
 
 def authenticate(header: str) -> Key:

@@ -2,8 +2,20 @@
 
 from django.contrib import admin
 
-from contacts.pages import contacts, events, keys, people, tags
+from contacts.pages import contacts, events, imports, keys, lists, merges, people, privacy, quarantine, segments, tags
 
-__all__ = ["contacts", "events", "keys", "people", "tags"]
+__all__ = [
+    "contacts",
+    "events",
+    "imports",
+    "keys",
+    "lists",
+    "merges",
+    "people",
+    "privacy",
+    "quarantine",
+    "segments",
+    "tags",
+]
 
 admin.site.index_title = "Start"

@@ -6,6 +6,11 @@ class ContactsConfig(AppConfig):
     verbose_name = "Contacts"
 
     def ready(self) -> None:
-        from contacts import own_holdings, receivers  # noqa: F401  (registers what this floor hears)
+        from contacts import consent_fields, own_holdings, receivers  # noqa: F401  (registers what this floor hears)
+        from contacts.audiences import nodes
+        from contacts.collect import again
 
         own_holdings.declare()
+        again.register()
+        nodes.register()
+        consent_fields.register()

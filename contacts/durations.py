@@ -42,6 +42,14 @@ def parse_duration(text: str) -> Duration:
     )
 
 
+def parse_offset(text: str) -> Duration:
+    """A duration that may point backwards: `-P3D` is three days before. Raises BadDuration."""
+    if isinstance(text, str) and text.startswith("-"):
+        forwards = parse_duration(text[1:])
+        return Duration(days=-forwards.days, elapsed=-forwards.elapsed)
+    return parse_duration(text)
+
+
 def window(text: str, *, speed: float) -> timedelta:
     """A duration as a span of physical time, shortened when the installation runs faster than life."""
     return parse_duration(text).total() / speed

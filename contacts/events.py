@@ -1,13 +1,13 @@
 """The event log's door: whatever a contact did, or happened to them, is recorded here and nowhere else.
 
 A batch of any size costs a constant number of statements: who is meant (`identity.resolve`), what is known of them,
-the deduplication keys, the events, and the queue that intake takes them from. Facts never change afterwards.
+one statement for the deduplication keys, the events and the queue that intake takes them from (`event_rows`), and what
+came in (`tallies`). Facts never change afterwards.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from contacts import changes, consent, durations, halving, identity, signals, zones
+from contacts import catalogue, changes, consent, durations, event_rows, halving, identity, signals, tallies, zones
 from contacts.changes import Change
+from contacts.event_rows import Row
 from contacts.faults import Fault
 from contacts.identifiers import Identifiers
 from contacts.locking import lock_contacts
@@ -26,7 +27,7 @@ from contacts.signals import RecordedEvent
 
 __all__ = ["Identifiers", "NewEvent", "OwnEvent", "Recorded", "Rejection", "record_batch", "record_own"]
 
-SHARDS = 16  # one contact's events share a shard, and a shard is taken by one worker at a time
+OWN = "own"  # the source of what we say ourselves
 FARTHEST_AHEAD = timedelta(hours=24)
 
 FUTURE = Fault("future", "lies more than 24 hours ahead", ("occurred_at",))
@@ -85,21 +86,7 @@ class Standing:
     has_zone: bool
     region: str
     tracking: str | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """An event as it will be stored."""
-
-    index: int
-    event: NewEvent
-    contact_id: int
-    recorded_contact_id: int
-    occurred_at: datetime
-    processed: bool
-    pending: bool
-    key_hash: bytes
-    zone: str  # to fill an empty one
+    restricted: bool
 
 
 @dataclass
@@ -120,19 +107,35 @@ class Batch:
     now: datetime
     lane: str
     tracking_default: str
+    residency: frozenset[str]  # the regions that may be stored here; empty: all
+    trigger_from: datetime  # what happened before triggers nothing
 
 
 def record_batch(
-    events: Sequence[NewEvent], *, source: str, now: datetime, lane: str = "urgent", tracking_default: str = "granted"
+    events: Sequence[NewEvent],
+    *,
+    source: str,
+    now: datetime,
+    lane: str = "urgent",
+    tracking_default: str = "granted",
+    refused: Iterable[list[Fault]] = (),
 ) -> Recorded:
     """Store a batch in the caller's transaction, and queue for intake what may trigger something.
 
     `source`: api · segment · import · kafka · own. `lane`: urgent · bulk. `tracking_default`: what holds for contacts
-    who never said. An event that is malformed, too far ahead, of nobody, of a forbidden region, or that PostgreSQL
+    who never said. `refused`: the faults of elements that the caller could not even read, which are counted with the
+    others in `tallies`. An event that is malformed, too far ahead, of nobody, of a forbidden region, or that PostgreSQL
     refuses, is rejected by its index and takes no other along. Sends `events_recorded` inside the transaction.
     The number of statements does not depend on the size of the batch; only a refused row or a lost race costs more."""
     assert connection.in_atomic_block, "record_batch needs the caller's transaction"
-    batch = Batch(source, now, lane, tracking_default)
+    batch = Batch(
+        source,
+        now,
+        lane,
+        tracking_default,
+        residency=frozenset(region.casefold() for region in settings.RESIDENCY_ALLOWED),
+        trigger_from=now - _trigger_max_age(),
+    )
     outcome = Outcome(event_ids=[None] * len(events))
 
     def write(pieces: Sequence[tuple[int, NewEvent]]) -> None:
@@ -145,11 +148,19 @@ def record_batch(
     def refuse(piece: tuple[int, NewEvent]) -> None:
         outcome.rejected[piece[0]] = [REFUSED]
 
-    timely = [(index, event) for index, event in enumerate(events) if not _is_future(event, now)]
-    outcome.rejected.update({index: [FUTURE] for index, event in enumerate(events) if _is_future(event, now)})
+    latest = now + FARTHEST_AHEAD
+    timely: list[tuple[int, NewEvent]] = []
+    for index, event in enumerate(events):
+        if event.occurred_at is not None and event.occurred_at > latest:
+            outcome.rejected[index] = [FUTURE]
+        else:
+            timely.append((index, event))
     halving.store(timely, write, refuse)
     if outcome.stored:
+        catalogue.note([event for event, stored in zip(events, outcome.event_ids, strict=True) if stored], now=now)
         signals.events_recorded.send(sender=NewEvent, events=tuple(outcome.stored), lane=lane, now=now)
+    if source != OWN:
+        tallies.count(_outcomes(outcome, refused), source=source, now=now)
     return Recorded(
         accepted=len(outcome.stored),
         duplicates=outcome.duplicates,
@@ -164,40 +175,46 @@ def record_own(rows: Sequence[OwnEvent], *, now: datetime, lane: str = "urgent")
         events = [
             NewEvent(row.type, now, row.contact_id, row.properties, context={}, key=row.key, own=True) for row in rows
         ]
-        record_batch(events, source="own", now=now, lane=lane)
+        record_batch(events, source=OWN, now=now, lane=lane)
 
 
-def _is_future(event: NewEvent, now: datetime) -> bool:
-    return event.occurred_at is not None and event.occurred_at > now + FARTHEST_AHEAD
+def _outcomes(outcome: Outcome, refused: Iterable[list[Fault]]) -> dict[str, int]:
+    """For the tallies: what became of the batch."""
+    return {
+        tallies.ACCEPTED: len(outcome.stored),
+        tallies.HELD: sum(not event.processed for event in outcome.stored),
+        tallies.DUPLICATE: outcome.duplicates,
+        **tallies.rejections([*outcome.rejected.values(), *refused]),
+    }
 
 
 def _store(pieces: Sequence[tuple[int, NewEvent]], batch: Batch, outcome: Outcome) -> None:
     meant = _resolve(pieces, batch, outcome)
     standings = _standings(sorted(set(meant.values())))
-    rows: dict[bytes, Row] = {}
+    rows: dict[str, Row] = {}
     for index, event in pieces:
         if index not in meant:
             continue
         standing = standings.get(meant[index])
-        fault = UNKNOWN_CONTACT if standing is None else _residency(event, standing)
+        fault = UNKNOWN_CONTACT if standing is None else _residency(event, standing, batch)
         if standing is None or fault:
             outcome.rejected[index] = [fault or UNKNOWN_CONTACT]
             continue
         row = _row(index, event, meant[index], standing, batch)
-        if row.key_hash in rows:
+        if row.key in rows:
             outcome.duplicates += 1
         else:
-            rows[row.key_hash] = row
-    fresh = _insert_keys(rows, batch.now)
-    outcome.duplicates += len(rows) - len(fresh)
-    kept = [row for key_hash, row in rows.items() if key_hash in fresh]
-    ids = _insert_events(kept, batch)
-    _insert_pending([(ids[row.key_hash], row) for row in kept if row.pending], batch)
-    _fill_zones(kept, batch)
-    for row in kept:
-        event_id = outcome.event_ids[row.index] = ids[row.key_hash]
+            rows[row.key] = row
+    kept = list(rows.values())
+    ids = event_rows.insert(kept, source=batch.source, lane=batch.lane, now=batch.now)
+    outcome.duplicates += len(kept) - len(ids)
+    fresh = [(ids[position], row) for position, row in enumerate(kept) if position in ids]
+    _fill_zones([row for _, row in fresh], batch)
+    consent.refuse_sale([row.contact_id for _, row in fresh if consent.sale_refused(row.context)], now=batch.now)
+    for event_id, row in fresh:
+        outcome.event_ids[row.place] = event_id
         outcome.stored.append(
-            RecordedEvent(event_id, row.contact_id, row.event.type, row.occurred_at, row.processed, row.pending)
+            RecordedEvent(event_id, row.contact_id, row.type, row.occurred_at, row.processed, row.pending)
         )
 
 
@@ -221,49 +238,64 @@ def _standings(contact_ids: Sequence[int]) -> dict[int, Standing]:
     return {asked: Standing(living, *rest) for asked, (living, rest) in follow(contact_ids, _read_standings).items()}
 
 
-def _read_standings(contact_ids: Sequence[int]) -> dict[int, tuple[int | None, tuple[bool, str, str | None]]]:
+def _read_standings(contact_ids: Sequence[int]) -> dict[int, tuple[int | None, tuple[bool, str, str | None, bool]]]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, c.merged_into_id, c.timezone <> '', c.region, tracking.state
+            SELECT c.id, c.merged_into_id, c.timezone <> '', c.region, tracking.state, processing.state = 'denied'
               FROM contacts c
               LEFT JOIN LATERAL (
                    SELECT state FROM consent_records r
                     WHERE r.contact_id = c.id AND r.category = 'tracking' AND r.topic = ''
                     ORDER BY r.id DESC LIMIT 1) tracking ON true
+              LEFT JOIN LATERAL (
+                   SELECT state FROM consent_records r
+                    WHERE r.contact_id = c.id AND r.category = 'data_processing' AND r.topic = ''
+                    ORDER BY r.id DESC LIMIT 1) processing ON true
              WHERE c.id = ANY(%s) AND c.erased_at IS NULL
             """,
             [list(contact_ids)],
         )
-        return {row[0]: (row[1], (row[2], row[3], row[4])) for row in cursor.fetchall()}
+        return {row[0]: (row[1], (row[2], row[3], row[4], bool(row[5]))) for row in cursor.fetchall()}
 
 
-def _residency(event: NewEvent, standing: Standing) -> Fault | None:
+def _residency(event: NewEvent, standing: Standing, batch: Batch) -> Fault | None:
     """What we say ourselves is kept wherever the contact lives: bounces must count."""
-    if event.own or not settings.RESIDENCY_ALLOWED:
+    if event.own or not batch.residency:
         return None
     said = event.context.get("region")
-    region = said if isinstance(said, str) and said else standing.region
-    return RESIDENCY if region and region not in settings.RESIDENCY_ALLOWED else None
+    region = said if isinstance(said, str) and said.strip() else standing.region
+    return RESIDENCY if region and region.strip().casefold() not in batch.residency else None
 
 
 def _row(index: int, event: NewEvent, asked: int, standing: Standing, batch: Batch) -> Row:
     occurred_at = batch.now if event.occurred_at is None else event.occurred_at.astimezone(UTC)
-    tracking = consent.tracking_said(event.context) or standing.tracking or batch.tracking_default
-    processed = event.own or tracking == consent.GRANTED
+    processed = event.own or _may_be_used(event, standing, batch)
     zone = event.context.get("timezone")
     fills = processed and not standing.has_zone and isinstance(zone, str) and zone in zones.known()
     return Row(
-        index=index,
-        event=event,
+        place=index,
+        type=event.type,
+        properties=event.properties,
+        context=event.context,
         contact_id=standing.contact_id,
         recorded_contact_id=asked,
         occurred_at=occurred_at,
         processed=processed,
-        pending=processed and occurred_at >= batch.now - _trigger_max_age(),
-        key_hash=_key_hash(event, standing.contact_id, occurred_at),
+        pending=processed and occurred_at >= batch.trigger_from,
+        key=_key(event, standing.contact_id, occurred_at),
         zone=str(zone) if fills else "",
     )
+
+
+def _may_be_used(event: NewEvent, standing: Standing, batch: Batch) -> bool:
+    """The event's own context decides before the record, and the record before the default; whoever restricted the
+    processing of their data is not overruled by either."""
+    if standing.restricted:
+        return False
+    said = consent.tracking_said(event.context) if "consent" in event.context else None
+    tracking = said or standing.tracking
+    return (tracking or batch.tracking_default) == consent.GRANTED
 
 
 def _trigger_max_age() -> timedelta:
@@ -271,82 +303,15 @@ def _trigger_max_age() -> timedelta:
     return durations.window(settings.EVENT_TRIGGER_MAX_AGE, speed=1.0)
 
 
-def _key_hash(event: NewEvent, contact_id: int, occurred_at: datetime) -> bytes:
-    """Our own keys, producers' keys and the made-up ones never meet, whatever they look like."""
+def _key(event: NewEvent, contact_id: int, occurred_at: datetime) -> str:
+    """Our own keys, producers' keys and the made-up ones never meet, whatever they look like. In hexadecimal."""
     whose = "own" if event.own else "producer"
-    minute = occurred_at.replace(second=0, microsecond=0).isoformat()
-    parts = [whose, event.key] if event.key is not None else ["minute", whose, str(contact_id), event.type, minute]
-    return hashlib.blake2b("\x00".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _insert_keys(key_hashes: Iterable[bytes], now: datetime) -> set[bytes]:
-    """Those that nobody had seen. Sorted, so that two batches wait for each other in one direction only."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO event_keys (key_hash, recorded_at)
-            SELECT key_hash, %s FROM unnest(%s::bytea[]) AS new(key_hash) ORDER BY key_hash
-            ON CONFLICT (key_hash) DO NOTHING RETURNING key_hash
-            """,
-            [now, list(key_hashes)],
-        )
-        return {bytes(key_hash) for (key_hash,) in cursor.fetchall()}
-
-
-def _insert_events(rows: Sequence[Row], batch: Batch) -> dict[bytes, int]:
-    """The new event ids by key; ids follow the order of the batch."""
-    if not rows:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO contact_events (contact_id, recorded_contact_id, type, occurred_at, recorded_at,
-                                        properties, context, source, processed, key_hash)
-            SELECT contact_id, recorded_contact_id, type, occurred_at, %s,
-                   properties::jsonb, context::jsonb, %s, processed, key_hash
-              FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[],
-                          %s::text[], %s::text[], %s::boolean[], %s::bytea[]) WITH ORDINALITY
-                   AS new(contact_id, recorded_contact_id, type, occurred_at, properties, context, processed, key_hash,
-                          position)
-             ORDER BY position
-            RETURNING id, key_hash
-            """,
-            [
-                batch.now,
-                batch.source,
-                [row.contact_id for row in rows],
-                [row.recorded_contact_id for row in rows],
-                [row.event.type for row in rows],
-                [row.occurred_at for row in rows],
-                [_json(row.event.properties) for row in rows],
-                [_json(row.event.context) for row in rows],
-                [row.processed for row in rows],
-                [row.key_hash for row in rows],
-            ],
-        )
-        return {bytes(key_hash): event_id for event_id, key_hash in cursor.fetchall()}
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False) if value else "{}"
-
-
-def _insert_pending(waiting: Sequence[tuple[int, Row]], batch: Batch) -> None:
-    if not waiting:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO pending_events (event_id, recorded_at, lane, shard)
-            SELECT event_id, %s, %s, shard FROM unnest(%s::bigint[], %s::smallint[]) AS new(event_id, shard)
-            """,
-            [
-                batch.now,
-                batch.lane,
-                [event_id for event_id, _ in waiting],
-                [row.contact_id % SHARDS for _, row in waiting],
-            ],
-        )
+    if event.key is not None:
+        name = f"{whose}\x00{event.key}"
+    else:
+        minute = occurred_at.replace(second=0, microsecond=0).isoformat()
+        name = f"minute\x00{whose}\x00{contact_id}\x00{event.type}\x00{minute}"
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _fill_zones(rows: Sequence[Row], batch: Batch) -> None:

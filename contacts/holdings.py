@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MOVE, DROP, STAY = "move", "drop", "stay"
+MOVE, UNITE, DROP, STAY = "move", "unite", "drop", "stay"
 KEEP: Mapping[str, str] = {}  # erasing leaves the rows as they are: nothing in them is personal without the profile
 
 
@@ -23,7 +23,8 @@ class Holding:
 
     `merge`: MOVE gives the rows to the survivor; DROP deletes them, as something that is rebuilt for the survivor;
     STAY leaves them. `once`: the columns that are unique together with the contact: where the survivor has such a row
-    already, the absorbed contact's stays behind. `key`: the column that names a row in the ledger of merges.
+    already, the absorbed contact's stays behind (UNITE: is deleted). `key`: the column that names a row in the ledger
+    of merges. `worked_on`: workers hold such a row while they wait for its contact, so a merge locks these rows first.
     `append_only`: the table refuses changes but on the guarded path."""
 
     table: str
@@ -36,6 +37,7 @@ class Holding:
     key: str = "id"
     where: str = "contact_id = ANY(%(contacts)s)"
     append_only: bool = False
+    worked_on: bool = False
 
 
 _holdings: dict[str, Holding] = {}

@@ -13,7 +13,7 @@ from email_validator import validate_email
 
 from contacts.faults import Fault
 
-KINDS = ("external_id", "email", "anonymous_id")  # in this order they decide who is meant
+KINDS = ("external_id", "email", "phone", "anonymous_id")  # in this order they decide who is meant
 LONGEST = 255
 
 # What nearly every address looks like; anything else is judged by the slower library.
@@ -30,18 +30,22 @@ _PHONE_ORNAMENT = re.compile(r"[\s().\-/]")
 
 @dataclass(frozen=True)
 class Identifiers:
-    """What a producer says about who somebody is, as it was sent; empty: not said."""
+    """What a producer says about who somebody is, as it was sent; empty: not said. `key`: the kind that decides first,
+    where it is not the one that does by itself."""
 
     external_id: str = ""
     email: str = ""
     anonymous_id: str = ""
+    phone: str = ""
+    key: str = ""
 
     def given(self) -> Iterator[tuple[str, str]]:
         """(kind, value without surrounding space) of what was said, the most decisive first."""
-        for kind in KINDS:
-            value = getattr(self, kind).strip()
-            if value:
-                yield kind, value
+        for kind in sorted(KINDS, key=lambda kind: kind != self.key) if self.key else KINDS:
+            if said := getattr(self, kind):
+                value = said.strip()
+                if value:
+                    yield kind, value
 
 
 def canonical(kind: str, value: str) -> str:

@@ -2,11 +2,16 @@
 
 The rules, in the order in which they are tried for one person:
 
-1. the first known identifier decides (external id before e-mail before anonymous id), unless the contact that it means
-   already has another identifier of a kind that was given and stands higher: then it is somebody else;
+1. the first known identifier decides (external id before e-mail before phone before anonymous id), unless the contact
+   that it means already has another identifier of a kind that was given and stands higher: then it is somebody else;
 2. if none decides, a new contact is created;
 3. what was given and is not known yet is attached to that contact;
-4. what is known and means another contact is a conflict: recorded once in `contact_changes`, never merged.
+4. what is known and means another contact is a conflict: recorded once in `contact_changes`, never merged here (people
+   decide on the page of conflicts, see `contacts.merging`).
+
+A family may share a telephone. It means the first of them to whom it was attached; the others show it all the same. It
+brings a new external id or address only to a contact that has neither: whoever has one may be somebody else in the
+family, and then it is a conflict.
 
 Two transactions may meet the same new person at once. The row in `contact_identities` decides: who inserts it first
 creates the contact; the other one waits for it, reads again in its next statement, and settles anew.
@@ -17,10 +22,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from itertools import chain
 
 from django.db import connection
 
-from contacts import changes
+from contacts import changes, json_rows
 from contacts.changes import Change
 from contacts.faults import Fault
 from contacts.identifiers import Identifiers, canonical, canonical_email, fault
@@ -30,10 +37,11 @@ from contacts.merged import follow
 __all__ = ["Identifiers", "Resolution", "canonical", "canonical_email", "resolve"]
 
 Name = tuple[str, str]  # kind, canonical value
-SHOWN = ("external_id", "email")  # kinds that a contact has one of, in a column of its own
+SHOWN = ("external_id", "email", "phone")  # kinds that a contact has one of, in a column of its own
+PERSONAL = ("external_id", "email")  # what nobody shares
 ROUNDS = 8
 
-NOBODY = Fault("missing", "names nobody: give external_id, email or anonymous_id")
+NOBODY = Fault("missing", "names nobody: give external_id, email, phone or anonymous_id")
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,8 @@ def _decide(names: Sequence[Name], meaning: Mapping[Name, int], has: Mapping[int
     higher: list[str] = []
     for name in names:
         contact = meaning.get(name)
-        if contact is not None and not any(kind in has[contact] for kind in higher):
+        barring = PERSONAL if name[0] == "phone" and higher else higher
+        if contact is not None and not any(kind in has[contact] for kind in barring):
             return contact
         higher.append(name[0])
     return None
@@ -129,9 +138,18 @@ def resolve(people: Sequence[Identifiers], *, source: str, now: datetime, lane: 
     return Resolution(contact_ids, faults, frozenset(created), frozenset(known))
 
 
+def foresee(people: Sequence[Identifiers]) -> tuple[list[int], set[int]]:
+    """Who everybody would be if they were resolved now, without writing: their contacts, of which those that would be
+    created have negative numbers; and the known ones that would get another name. All must have valid identifiers."""
+    named, _ = _names(people)
+    settled = settle([named[number] for number in range(len(people))], _look_up(sorted({*chain(*named.values())})))
+    return settled.contacts, {contact for contact in settled.attached.values() if contact > 0}
+
+
 def attach(contact_id: int, person: Identifiers, *, source: str, now: datetime) -> list[str]:
     """Let these valid names mean this contact too, in the caller's transaction. Locks the contact; returns the kinds of
-    those that mean somebody else, who keeps them."""
+    those that mean somebody else, who keeps them. A telephone of somebody else's is a conflict and no more: families
+    share one."""
     lock_contacts([contact_id])
     names = [(kind, canonical(kind, value)) for kind, value in person.given()]
     new = _insert_identities(dict.fromkeys(names, contact_id), now)
@@ -139,9 +157,10 @@ def attach(contact_id: int, person: Identifiers, *, source: str, now: datetime) 
         [Change(contact_id, "identity", kind, None, value) for kind, value in sorted(new)], source=source, now=now
     )
     known = _look_up([name for name in names if name not in new])
-    return [
-        name[0] for name in names if name not in new and (name not in known or known[name].contact_id != contact_id)
-    ]
+    taken = [name for name in names if name not in new and (name not in known or known[name].contact_id != contact_id)]
+    shared = [name for name in taken if name[0] == "phone" and name in known]
+    _record_conflicts({(contact_id, name): known[name].contact_id for name in shared}, source, now)
+    return [kind for kind, _ in taken if kind != "phone"]
 
 
 def _names(people: Sequence[Identifiers]) -> tuple[dict[int, list[Name]], dict[int, list[Fault]]]:
@@ -160,7 +179,7 @@ def _names(people: Sequence[Identifiers]) -> tuple[dict[int, list[Name]], dict[i
 def _claim(people: Sequence[Sequence[Name]], now: datetime) -> tuple[Settlement, dict[int, int], list[int]]:
     """Settle, and insert the new identities; returns also the ids that new contacts got, and those ids alone.
 
-    A known contact that is to get an external id or an address is locked first and then read again, since it may have
+    A known contact that is to get a name that is shown is locked first and then read again, since it may have
     just got another one. What a faster transaction inserted is known in the next round; what is ours already is
     corrected at the end (nobody else sees it before we commit)."""
     names = {name for names in people for name in names}
@@ -195,29 +214,41 @@ def _look_up(names: Sequence[Name]) -> dict[Name, Known]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT wanted.kind, wanted.value, found.contact_id
-              FROM unnest(%s::text[], %s::text[]) AS wanted(kind, value)
+            SELECT wanted.position, c.id, c.merged_into_id, c.external_id <> '', c.email <> '', c.phone <> ''
+              FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS wanted(name, position)
              CROSS JOIN LATERAL (
                    SELECT contact_id FROM contact_identities i
-                    WHERE i.kind = wanted.kind AND i.value = wanted.value LIMIT 1) found
+                    WHERE i.kind = wanted.name->>0 AND i.value = wanted.name->>1 LIMIT 1) found
+              JOIN contacts c ON c.id = found.contact_id
             """,
-            [[kind for kind, _ in names], [value for _, value in names]],
+            [json_rows.dump(names)],
         )
-        meaning = {(kind, value): contact_id for kind, value, contact_id in cursor.fetchall()}
-    living = follow(meaning.values(), _read_shown)
-    return {name: Known(*living[contact_id]) for name, contact_id in meaning.items() if contact_id in living}
+        found = cursor.fetchall()
+    known: dict[Name, Known] = {}
+    merged: dict[Name, int] = {}
+    for position, contact_id, merged_into, *has in found:
+        if merged_into is None:
+            known[names[position - 1]] = Known(contact_id, _kinds(*has))
+        else:
+            merged[names[position - 1]] = contact_id
+    if merged:
+        living = follow(merged.values(), _read_shown)
+        known |= {name: Known(*living[contact_id]) for name, contact_id in merged.items() if contact_id in living}
+    return known
+
+
+@cache
+def _kinds(*has: bool) -> frozenset[str]:
+    return frozenset(kind for kind, held in zip(SHOWN, has, strict=True) if held)
 
 
 def _read_shown(contact_ids: Sequence[int]) -> dict[int, tuple[int | None, frozenset[str]]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, merged_into_id, external_id <> '', email <> '' FROM contacts WHERE id = ANY(%s)",
+            "SELECT id, merged_into_id, external_id <> '', email <> '', phone <> '' FROM contacts WHERE id = ANY(%s)",
             [list(contact_ids)],
         )
-        return {
-            contact_id: (merged_into, frozenset(kind for kind, held in zip(SHOWN, has, strict=True) if held))
-            for contact_id, merged_into, *has in cursor.fetchall()
-        }
+        return {contact_id: (merged_into, _kinds(*has)) for contact_id, merged_into, *has in cursor.fetchall()}
 
 
 def _allocate(ids: dict[int, int], newcomers: Sequence[int]) -> None:
@@ -271,22 +302,23 @@ def _shown(
     settled: Settlement,
     ids: Mapping[int, int],
 ) -> dict[int, dict[str, str]]:
-    """For each contact that got a new external id or address: the first one, as it was written."""
+    """For each contact that got a new external id, address or telephone: the first one."""
     shown: dict[int, dict[str, str]] = {}
     for number, contact in zip(positions, settled.contacts, strict=True):
         for name in named[number]:
             if name[0] in SHOWN and settled.attached.get(name) == contact:
                 columns = shown.setdefault(ids.get(contact, contact), {})
-                columns.setdefault(name[0], getattr(people[number], name[0]).strip())
+                columns.setdefault(name[0], _as_shown(name, people[number]))
     return shown
 
 
+def _as_shown(name: Name, person: Identifiers) -> str:
+    """As it was written; a telephone is shown as it is compared."""
+    return name[1] if name[0] == "phone" else getattr(person, name[0]).strip()
+
+
 def _columns(contacts: Sequence[int], shown: Mapping[int, Mapping[str, str]]) -> list[list[int] | list[str]]:
-    return [
-        list(contacts),
-        [shown.get(contact, {}).get("external_id", "") for contact in contacts],
-        [shown.get(contact, {}).get("email", "") for contact in contacts],
-    ]
+    return [list(contacts), *([shown.get(contact, {}).get(kind, "") for contact in contacts] for kind in SHOWN)]
 
 
 def _create_contacts(created: Sequence[int], shown: Mapping[int, Mapping[str, str]], now: datetime) -> None:
@@ -294,16 +326,16 @@ def _create_contacts(created: Sequence[int], shown: Mapping[int, Mapping[str, st
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                INSERT INTO contacts (id, external_id, email, created_at, updated_at)
-                SELECT id, external_id, email, %s, %s
-                  FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new(id, external_id, email)
+                INSERT INTO contacts (id, external_id, email, phone, created_at, updated_at)
+                SELECT id, external_id, email, phone, %s, %s
+                  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS new(id, external_id, email, phone)
                 """,
                 [now, now, *_columns(created, shown)],
             )
 
 
 def _complete_contacts(shown: Mapping[int, Mapping[str, str]], now: datetime) -> None:
-    """Show a newly attached external id or address where the contact had none. The contacts are locked already."""
+    """Show what was newly attached where the contact had none. The contacts are locked already."""
     if shown:
         contacts = sorted(shown)
         with connection.cursor() as cursor:
@@ -311,8 +343,9 @@ def _complete_contacts(shown: Mapping[int, Mapping[str, str]], now: datetime) ->
                 """
                 UPDATE contacts c
                    SET external_id = COALESCE(NULLIF(c.external_id, ''), new.external_id),
-                       email = COALESCE(NULLIF(c.email, ''), new.email), updated_at = %s
-                  FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new(id, external_id, email)
+                       email = COALESCE(NULLIF(c.email, ''), new.email),
+                       phone = COALESCE(NULLIF(c.phone, ''), new.phone), updated_at = %s
+                  FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS new(id, external_id, email, phone)
                  WHERE c.id = new.id
                 """,
                 [now, *_columns(contacts, shown)],

@@ -15,8 +15,10 @@ def living() -> QuerySet[Contact]:
 
 
 def find(public_id: UUID | str) -> Contact:
-    """Raises Http404."""
-    contact = living().filter(public_id=public_id).first()
-    if contact is None:
+    """The contact of this id; the id of one that was merged finds the one that it lives on in. Raises Http404."""
+    contact = Contact.objects.filter(public_id=public_id).first()
+    while contact is not None and contact.merged_into_id is not None:
+        contact = Contact.objects.filter(pk=contact.merged_into_id).first()
+    if contact is None or contact.erased_at is not None:
         raise Http404
     return contact

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
+
+from django.db import connection
 
 Value = TypeVar("Value")
 Reader = Callable[[Sequence[int]], Mapping[int, tuple[int | None, Value]]]
@@ -30,3 +32,35 @@ def follow(contact_ids: Iterable[int], read: Reader[Value]) -> dict[int, tuple[i
         if found[last][0] is None:
             living[contact_id] = (last, found[last][1])
     return living
+
+
+def living_ids(contact_ids: Iterable[int]) -> dict[int, int]:
+    """Contact id -> id of the contact that it lives on in, itself as a rule; ids that nobody has are left out."""
+    return {asked: living for asked, (living, _) in follow(contact_ids, _read_merged_into).items()}
+
+
+def lock_living(contact_ids: Sequence[int]) -> list[int]:
+    """Lock these contacts in the caller's transaction, and say who they are: whoever was merged while the lock was
+    waited for is the contact that they live on in, which is locked then, too. One statement as a rule."""
+    living = list(contact_ids)
+    while True:
+        moved = _lock(living)
+        if not moved:
+            return living
+        living = [moved.get(contact_id, contact_id) for contact_id in living]
+
+
+def _lock(contact_ids: Collection[int]) -> dict[int, int]:
+    """Those that were merged, and into whom: of the row itself, a statement that waited reads what it waited for."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, merged_into_id FROM contacts WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [sorted(set(contact_ids))],
+        )
+        return {contact_id: into for contact_id, into in cursor.fetchall() if into is not None}
+
+
+def _read_merged_into(contact_ids: Sequence[int]) -> dict[int, tuple[int | None, None]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, merged_into_id FROM contacts WHERE id = ANY(%s)", [list(contact_ids)])
+        return {contact_id: (merged_into, None) for contact_id, merged_into in cursor.fetchall()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contacts.holdings import DROP, KEEP, STAY, Holding, register
+from contacts.holdings import DROP, KEEP, STAY, UNITE, Holding, register
 
 EMPTY = "'{}'::jsonb"
 
@@ -11,6 +11,16 @@ def declare() -> None:
     """Called once, when the app is ready."""
     register(
         Holding("contact_identities", "Identifiers", ("kind", "value", "first_seen_at"), erase=None),
+        Holding(
+            "pending_events",
+            "Events to be matched",
+            ("recorded_at",),
+            erase=None,
+            merge=STAY,
+            contact="",
+            key="event_id",
+            where="event_id IN (SELECT id FROM contact_events WHERE contact_id = ANY(%(contacts)s))",
+        ),
         Holding(
             "contact_events",
             "Events",
@@ -52,8 +62,18 @@ def declare() -> None:
             "Segments",
             ("(SELECT slug FROM segments WHERE segments.id = segment_id) AS segment", "entered_at"),
             erase=None,
-            merge=DROP,
+            merge=UNITE,
+            once=("segment_id",),
         ),
         Holding("segment_checks", "Segments to look at again", ("about",), erase=None, merge=DROP),
+        Holding(
+            "contact_merges",
+            "Merges",
+            ("merged_at", "source", "undone_at"),
+            erase={"before": EMPTY},
+            merge=STAY,
+            contact="",
+            where="(survivor_id = ANY(%(contacts)s) OR absorbed_id = ANY(%(contacts)s))",
+        ),
         Holding("privacy_deeds", "Exports and erasures", ("deed", "at"), erase=KEEP, merge=STAY, append_only=True),
     )

@@ -23,16 +23,38 @@ class RecordedEvent:
 # events: tuple[RecordedEvent, ...] (never empty), lane: "urgent" | "bulk", now: datetime
 events_recorded = Signal()
 
-# contact_ids: tuple[int, ...], kinds: frozenset of "attribute", "tag", "list", "field", "created",
-# lane: "urgent" | "bulk", now: datetime
+# contact_ids: tuple[int, ...], kinds: frozenset of "attribute", "tag", "list", "field", "created", "segment",
+# "consent", lane: "urgent" | "bulk", now: datetime
 contacts_changed = Signal()
 
 # withdrawn: tuple[contacts.consent.Consent, ...] (never empty; all of them denials), now: datetime.
 # Sent inside the transaction; what has to wait for the commit says so itself.
 consent_withdrawn = Signal()
 
-# survivor_id, absorbed_id, merge_id: int, now: datetime. Sent inside the transaction of the merge, before rows move.
+# contact_id, request_id: int, nonce: str (the message carries it, the link is made of it), now: datetime. Sent inside
+# the transaction.
+opt_in_requested = Signal()
+
+# contact_id: int, topics: tuple[str, ...] (empty: all of marketing), now: datetime. Sent inside the transaction, before
+# the consent is recorded.
+opt_in_confirmed = Signal()
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The absorbed contact lives on in the survivor."""
+
+    merge_id: int
+    survivor_id: int
+    absorbed_id: int
+
+
+# merges: tuple[Merged, ...] (never empty; nobody twice), now: datetime. Sent inside the transaction of the merge, under
+# the locks of both contacts, before rows move; again before rows that came late follow them.
 contacts_merged = Signal()
+
+# merges: tuple[Merged, ...], now: datetime. Sent inside the transaction, after rows have moved back.
+merges_undone = Signal()
 
 # contact_ids: tuple[int, ...] (a person and those who were merged into them), now: datetime.
 # Sent inside the transaction of the erasure, before rows are blanked.

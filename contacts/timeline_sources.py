@@ -130,6 +130,8 @@ def _change(row: tuple[Any, ...]) -> Entry:
         title, detail = (f"Tag removed: {name}", "") if is_now in (None, False) else (f"Tag added: {name}", "")
     elif kind == "identity_conflict":
         title, detail = f"Conflicting identifier: {name}", "kept apart, nothing was merged"
+    elif kind == "left_apart":
+        title, detail = f"Shares {name.replace('_', ' ')} with another contact", "and is somebody else"
     else:
         title = f"{name.replace('_', ' ').capitalize()} changed"
         detail = f"{_value(was)} → {_value(is_now)}"

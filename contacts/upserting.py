@@ -12,13 +12,15 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from contacts import audience, changes, consent, halving, identity, zones
-from contacts.audience import Tagging
+from contacts import changes, consent, halving, identity, zones
+from contacts.audiences import lists, tags
+from contacts.audiences.lists import Place
+from contacts.audiences.tags import Tagging
 from contacts.changes import Change
 from contacts.consent import ALL_TOPICS, DENIED, GRANTED, Consent
 from contacts.faults import Fault
 from contacts.identifiers import LONGEST, Identifiers, canonical, fault
-from contacts.locking import lock_contacts
+from contacts.merged import lock_living
 
 FIELDS = ("external_id", "email", "phone", "timezone", "locale", "region", "owner_email")
 CAP = "frequency_cap"
@@ -41,18 +43,23 @@ class Person:
 
     `fields`: texts of FIELDS without surrounding space (of those that are no identifier, an empty one clears), and
     CAP, whose null means that they have none of their own. `attributes`: a null removes one. `consents`: granted or
-    denied of (category, topic), the topic empty but for single topics of marketing. `tags` are added."""
+    denied of (category, topic), the topic empty but for single topics of marketing. `tags` are added, and so
+    are they to `lists` (slugs; what no list is called is passed over). `key`: the kind
+    of identifier that decides first who is meant, where it is not the usual one."""
 
     fields: Mapping[str, Any]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     consents: Mapping[Topic, str] = field(default_factory=dict)
     tags: Sequence[str] = ()
+    lists: Sequence[str] = ()
     anonymous_id: str = ""
     created_at: datetime | None = None
+    key: str = ""
 
     @property
     def identifiers(self) -> Identifiers:
-        return Identifiers(self.fields.get("external_id", ""), self.fields.get("email", ""), self.anonymous_id)
+        names = {name: self.fields.get(name, "") for name in ("external_id", "email", "phone")}
+        return Identifiers(**names, anonymous_id=self.anonymous_id, key=self.key)
 
 
 @dataclass
@@ -84,6 +91,8 @@ class _Call:
     now: datetime
     lane: str
     renames: bool = False
+    fills_only: bool = False
+    evidence: Mapping[str, Any] | None = None
 
 
 def field_fault(name: str, value: str) -> Fault | None:
@@ -93,7 +102,8 @@ def field_fault(name: str, value: str) -> Fault | None:
         return Fault(found.code, found.msg, (name,))
     if name == "timezone" and value not in zones.known():
         return Fault("timezone", "is not an IANA name such as Europe/Berlin", (name,))
-    if name == "region" and settings.RESIDENCY_ALLOWED and value not in settings.RESIDENCY_ALLOWED:
+    allowed = {region.casefold() for region in settings.RESIDENCY_ALLOWED} if name == "region" else ()
+    if allowed and value.casefold() not in allowed:
         return Fault("residency", "residency: people of this region may not be stored here", (name,))
     return None
 
@@ -105,20 +115,31 @@ def name_fault(name: str) -> Fault | None:
     return None
 
 
-def upsert(people: Sequence[Person], *, source: str, now: datetime, lane: str = "urgent") -> Upserted:
+def upsert(
+    people: Sequence[Person],
+    *,
+    source: str,
+    now: datetime,
+    lane: str = "urgent",
+    fills_only: bool = False,
+    evidence: Mapping[str, Any] | None = None,
+) -> Upserted:
     """Create or complete these contacts in the caller's transaction, in the order in which they come.
+
+    With `fills_only`, what is there already stays: only empty fields, missing attributes and consents of which nothing
+    was ever said are taken (and tags, which are added as always). `evidence` is what proves the consents.
 
     Everybody must have a valid identifier. A person whom PostgreSQL refuses is refused alone. Sends
     `contacts_changed` inside the transaction; `lane` is that of the events that new tags record."""
     result = Upserted([None] * len(people))
-    call = _Call(source, now, lane)
+    call = _Call(source, now, lane, fills_only=fills_only, evidence=evidence)
 
     def write(pieces: Sequence[tuple[int, Person]]) -> None:
         batch = [person for _, person in pieces]
         who = identity.resolve([person.identifiers for person in batch], source=source, now=now, lane=lane)
         contacts = [contact for contact in who.contact_ids if contact is not None]
         assert len(contacts) == len(batch)  # who has no valid identifier does not come this far
-        changed = _apply_all(contacts, batch, who.created, call)
+        contacts, changed = _apply_all(contacts, batch, who.created, call)
         for (position, _), contact in zip(pieces, contacts, strict=True):
             result.contact_ids[position] = contact
         result.created |= who.created
@@ -129,21 +150,47 @@ def upsert(people: Sequence[Person], *, source: str, now: datetime, lane: str = 
     return result
 
 
-def change(contact_id: int, person: Person, *, source: str, now: datetime) -> None:
+def foresee(people: Sequence[Person], *, fills_only: bool, now: datetime) -> Upserted:
+    """What `upsert` would do, without writing: those who would be created have negative numbers. New tags are not
+    looked for. Everybody must have a valid identifier."""
+    contacts, completed = identity.foresee([person.identifiers for person in people])
+    profiles = _profiles([contact for contact in contacts if contact > 0])
+    owners = _owners({canonical("email", p.fields["email"]) for p in people if p.fields.get("email")})
+    call = _Call("", now, "", fills_only=fills_only)
+    known = [(contact, person) for contact, person in zip(contacts, people, strict=True) if contact > 0]
+    for contact, person in known:
+        # an address that it would get is its own by then
+        mine = {**owners, **dict.fromkeys([canonical("email", person.fields.get("email", ""))], contact)}
+        _apply(person, contact, profiles[contact], mine if contact in completed else owners, call)
+    words = last_words([contact for contact, _ in known], [person for _, person in known])
+    said = last_states(words)
+    changed = {contact for contact, profile in profiles.items() if profile.changes or profile.older}
+    changed |= {
+        about[0] for about, state in words.items() if about not in said or (not fills_only and said[about] != state)
+    }
+    return Upserted(list(contacts), {contact for contact in contacts if contact < 0}, changed | completed)
+
+
+def change(contact_id: int, person: Person, *, source: str, now: datetime) -> int:
     """The same for one contact whom the caller knows, in the caller's transaction. New names are added to the old
-    ones, and shown instead of them. Raises NameTaken where one of them means somebody else."""
+    ones, and shown instead of them. Returns who was changed: another one where the contact was merged meanwhile.
+    Raises NameTaken where a name means somebody else."""
     taken = identity.attach(contact_id, person.identifiers, source=source, now=now)
     if taken:
         raise NameTaken([Fault("taken", "belongs to another contact", (kind,)) for kind in taken])
-    _apply_all([contact_id], [person], frozenset(), _Call(source, now, lane="urgent", renames=True))
+    (living,), _ = _apply_all([contact_id], [person], frozenset(), _Call(source, now, lane="urgent", renames=True))
+    return living
 
 
-def _apply_all(contacts: Sequence[int], people: Sequence[Person], created: Collection[int], call: _Call) -> set[int]:
-    """Say of contacts[i] what people[i] says; returns whom that changed."""
-    profiles = _locked(contacts)
+def _apply_all(
+    contacts: Sequence[int], people: Sequence[Person], created: Collection[int], call: _Call
+) -> tuple[list[int], set[int]]:
+    """Say of contacts[i] what people[i] says; returns who they are, and whom that changed."""
+    contacts = lock_living(contacts)
+    profiles = _profiles(contacts)
     owners = _owners({canonical("email", p.fields["email"]) for p in people if p.fields.get("email")})
     for contact, person in zip(contacts, people, strict=True):
-        _apply(person, contact, profiles[contact], owners, renames=call.renames)
+        _apply(person, contact, profiles[contact], owners, call)
     changed = {contact: profile for contact, profile in profiles.items() if profile.changes or profile.older}
     _write(changed, call.now)
     # what a new contact began with is no change, but conditions may be true of it now
@@ -153,8 +200,18 @@ def _apply_all(contacts: Sequence[int], people: Sequence[Person], created: Colle
         now=call.now,
         lane=call.lane,
     )
-    changes.tell(sorted(created), {"attribute", "field"}, call.now, lane=call.lane)
-    tagged = audience.add_tags(
+    older = [contact for contact, profile in profiles.items() if profile.older]
+    changes.tell([*created, *older], {"attribute", "field"}, call.now, lane=call.lane)
+    joined = lists.join(
+        [
+            Place(contact, slug, call.source)
+            for contact, person in zip(contacts, people, strict=True)
+            for slug in person.lists
+        ],
+        now=call.now,
+        lane=call.lane,
+    )
+    tagged = tags.add_tags(
         [
             Tagging(contact, tag, call.source)
             for contact, person in zip(contacts, people, strict=True)
@@ -163,11 +220,11 @@ def _apply_all(contacts: Sequence[int], people: Sequence[Person], created: Colle
         now=call.now,
         lane=call.lane,
     )
-    return changed.keys() | _agree(contacts, people, call) | {tagging.contact_id for tagging in tagged}
+    labelled = {tagging.contact_id for tagging in tagged} | {place.contact_id for place in joined}
+    return contacts, changed.keys() | _agree(contacts, people, call) | labelled
 
 
-def _locked(contacts: Sequence[int]) -> dict[int, _Profile]:
-    lock_contacts(contacts)
+def _profiles(contacts: Sequence[int]) -> dict[int, _Profile]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id, attributes::text, created_at, {CAP}::text, {', '.join(FIELDS)} FROM contacts "
@@ -201,8 +258,11 @@ def _owners(addresses: set[str]) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _apply(person: Person, contact: int, profile: _Profile, owners: Mapping[str, int], *, renames: bool) -> None:
+def _apply(person: Person, contact: int, profile: _Profile, owners: Mapping[str, int], call: _Call) -> None:
+    renames = call.renames
     for name, value in person.fields.items():
+        if call.fills_only and profile.fields[name]:
+            continue
         if name == "external_id" and profile.fields[name] and not renames:
             continue  # resolved by it, or it belongs to somebody else: then the conflict is recorded
         if name == "email" and owners.get(canonical("email", value)) != contact:
@@ -214,7 +274,7 @@ def _apply(person: Person, contact: int, profile: _Profile, owners: Mapping[str,
             profile.fields[name] = value
     for name, value in person.attributes.items():
         old = profile.attributes.get(name)
-        if same(old, value):
+        if same(old, value) or (call.fills_only and old is not None):
             continue
         profile.changes.append(Change(contact, "attribute", name, old, value))
         if value is None:
@@ -265,15 +325,38 @@ def _agree(contacts: Sequence[int], people: Sequence[Person], call: _Call) -> se
     """Record the consents; returns whose changed. All of marketing goes before its topics: what is said of a topic
     holds beside it, whatever stood there before."""
     words = last_words(contacts, people)
+    if call.fills_only:
+        kept = last_states(words)
+        words = {about: state for about, state in words.items() if about not in kept}
     changed: set[int] = set()
     for whole in (True, False):
         said = [
-            Consent(contact, category, state, topic=topic)
+            Consent(contact, category, state, topic=topic, evidence=call.evidence)
             for (contact, category, topic), state in words.items()
             if (topic == ALL_TOPICS) is whole
         ]
-        changed |= consent.record(said, source=call.source, now=call.now, only_changes=True)
+        changed |= consent.record(said, source=call.source, now=call.now, only_changes=True, lane=call.lane)
     return changed
+
+
+def last_states(abouts: Collection[tuple[int, str, str]]) -> dict[tuple[int, str, str], str]:
+    """The last word on these (contact, category, topic), of those on which there is any."""
+    if not abouts:
+        return {}
+    wanted = sorted(abouts)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT wanted.contact_id, wanted.category, wanted.topic, word.state
+              FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS wanted(contact_id, category, topic)
+             CROSS JOIN LATERAL (
+                   SELECT state FROM consent_records r
+                    WHERE r.contact_id = wanted.contact_id AND r.category = wanted.category AND r.topic = wanted.topic
+                    ORDER BY r.id DESC LIMIT 1) word
+            """,
+            [[contact for contact, _, _ in wanted], [each for _, each, _ in wanted], [topic for _, _, topic in wanted]],
+        )
+        return {(contact, category, topic): state for contact, category, topic, state in cursor.fetchall()}
 
 
 def last_words(contacts: Sequence[int], people: Sequence[Person]) -> dict[tuple[int, str, str], str]:

@@ -106,8 +106,8 @@ class SuppressionAdmin(RecordAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        key = addresses.key("email", term)
-        return queryset.filter(address__in=Address.objects.filter(channel="email", key_hash=key)), False
+        known = Address.objects.filter(channel="email", key_hash__in=addresses.keys("email", term))
+        return queryset.filter(address__in=known), False
 
     @admin.display(description="Address")
     def address_shown(self, row: Suppression) -> SafeString:

@@ -155,7 +155,7 @@ class Suppressions(ListAPIView[Suppression]):
         rows = Suppression.objects.select_related("address")
         address = self.request.query_params.get("address")
         if address:
-            rows = rows.filter(address__channel="email", address__key_hash=addresses.key("email", address))
+            rows = rows.filter(address__channel="email", address__key_hash__in=addresses.keys("email", address))
         return rows
 
     def post(self, request: Request) -> Response:
@@ -165,7 +165,7 @@ class Suppressions(ListAPIView[Suppression]):
         wanted = given.validated_data
         suppression.suppress(channel="email", source="api", now=clock.now(), **wanted)
         standing = Suppression.objects.select_related("address").filter(
-            address__channel="email", address__key_hash=addresses.key("email", wanted["address"]), released_at=None
+            address__channel="email", address__key_hash__in=addresses.keys("email", wanted["address"]), released_at=None
         )
         return Response(SuppressionSerializer(standing.filter(reason=wanted["reason"]).latest("id")).data, status=201)
 

@@ -19,7 +19,8 @@ from django.db import connection
 
 from contacts import halving, transactions
 from contacts.identifiers import is_email
-from delivery import addresses, facts, in_doubt, signals, suppression, vocabulary
+from delivery import addresses, bodies, facts, in_doubt, signals, suppression, vocabulary
+from delivery.bodies import Folded
 from delivery.facts import Fact
 from delivery.signals import FeedbackNote
 from delivery.suppression import NewSuppression
@@ -78,26 +79,22 @@ def _fold_batch(limit: int, now: datetime) -> bool:
         deliveries = [Delivery(row[0], row[1], bytes(row[2]), row[3]) for row in cursor.fetchall()]
     if not deliveries:
         return False
-    errors: dict[int, str] = {}
+    folded: dict[int, Folded] = {}
     found: list[Sourced] = []
     for delivery in deliveries:
         reading = VENDORS[delivery.provider].read(delivery.body, delivery.received_at)
         source = f"webhook:{delivery.provider}"
         found += [Sourced(report, delivery.provider, source) for report in reading.reports]
-        if reading.unread:
-            errors[delivery.id] = "; ".join(reading.unread)[:1000]
+        folded[delivery.id] = Folded(
+            mids=[report.mid for report in reading.reports if report.mid],
+            error="; ".join(reading.unread)[:1000],
+            names_others=not all(report.mid for report in reading.reports),
+        )
     refused: list[Sourced] = []
     halving.store(found, lambda some: fold(some, now=now), refused.append)
     if refused:
         log.error("%d reports of providers could not be stored", len(refused))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE webhook_inbox w SET folded_at = %s, error = r.error
-              FROM unnest(%s::bigint[], %s::text[]) AS r (id, error) WHERE w.id = r.id
-            """,
-            [now, [d.id for d in deliveries], [errors.get(d.id, "") for d in deliveries]],
-        )
+    bodies.mark_folded(folded, now=now)
     return True
 
 

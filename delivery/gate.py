@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from contacts import chaos, consent
+from contacts import chaos, consent, merging
 from contacts.identifiers import is_email
 from delivery import addresses, caps, facts, ledger, verdicts
 from delivery.verdicts import Candidate, Known, Standing, Verdict
@@ -26,10 +26,11 @@ SKIP_EVENTS = {"suppressed": facts.SKIPPED, "capped": facts.SKIPPED_BY_CAP}
 
 @dataclass(frozen=True)
 class Person:
-    """The contact as it was under the lock."""
+    """The contact as it was under the lock. `merged`: it lives on in another one."""
 
     contact_id: int
     email: str
+    merged: bool
     frequency_cap: Mapping[str, Any] | None
     attributes: Mapping[str, Any]
     fields: Mapping[str, str]
@@ -100,8 +101,8 @@ _COUNT_DUE = """
 """
 
 _LOCK_PEOPLE = """
-    SELECT id, email, frequency_cap::text, attributes::text, public_id::text, external_id, phone, timezone, locale,
-           region, owner_email
+    SELECT id, email, merged_into_id IS NOT NULL, frequency_cap::text, attributes::text, public_id::text, external_id,
+           phone, timezone, locale, region, owner_email
       FROM contacts WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -147,8 +148,11 @@ def claim(lane: str, *, limit: int, provider: str, now: datetime) -> Batch:
     chaos.point("delivery.gate")
     addresses.lock(rows.values())
     people = _lock_people({due.contact_id for due in taken})
-    # Whoever changed their address between the two looks is locked at the wrong one: the next batch takes them.
-    kept = [due for due in taken if due.contact_id not in people or people[due.contact_id].email == due.email]
+    if merged := [person.contact_id for person in people.values() if person.merged]:
+        merging.rehome(merged, now=now)  # their consent and their cap are the survivor's
+    # Whoever changed their address between the two looks is locked at the wrong one, and who was merged is somebody
+    # else: the next batch takes them.
+    kept = [due for due in taken if due.contact_id not in people or _is_as_seen(due, people[due.contact_id])]
     known = early or _read(kept, rows, now=now)
     decided = verdicts.decide(
         [_candidate(due, rows.get(due.email) if due.contact_id in people else None) for due in kept],
@@ -164,16 +168,21 @@ def claim(lane: str, *, limit: int, provider: str, now: datetime) -> Batch:
     return Batch(len(taken), tuple(claims))
 
 
+def _is_as_seen(due: Due, person: Person) -> bool:
+    return person.email == due.email and not person.merged
+
+
 def _lock_people(contact_ids: Collection[int]) -> dict[int, Person]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_PEOPLE, [sorted(contact_ids)])
-        return {row[0]: _person(*row) for row in cursor.fetchall()}
+        return {row[0]: _person(row) for row in cursor.fetchall()}
 
 
-def _person(contact_id: int, email: str, cap: str | None, attributes: str, *rest: str) -> Person:
+def _person(row: Sequence[Any]) -> Person:
+    contact_id, email, merged, cap, attributes, *rest = row
     names = ("id", "external_id", "phone", "timezone", "locale", "region", "owner_email")
     fields = dict(zip(names, rest, strict=True)) | {"email": email}
-    return Person(contact_id, email, json.loads(cap or "null"), json.loads(attributes), fields)
+    return Person(contact_id, email, merged, json.loads(cap or "null"), json.loads(attributes), fields)
 
 
 def _read(taken: Sequence[Due], rows: Mapping[str, int], *, now: datetime) -> Known:
@@ -190,10 +199,15 @@ def _read(taken: Sequence[Due], rows: Mapping[str, int], *, now: datetime) -> Kn
             Candidate(message_id, contact_id, address_of[contact_id], *rest)
             for message_id, contact_id, *rest in cursor.fetchall()
         ]
-    pairs = sorted({(due.contact_id, due.topic) for due in taken} | {(each.contact_id, each.topic) for each in line})
+    asked = sorted(
+        {(due.contact_id, due.topic, due.channel) for due in taken}
+        | {(each.contact_id, each.topic, each.channel) for each in line}
+    )
     return Known(
         suppressions=suppressions,
-        denied=consent.marketing_denied([contact for contact, _ in pairs], [topic for _, topic in pairs]),
+        denied=consent.marketing_denied(
+            [contact for contact, _, _ in asked], [topic for _, topic, _ in asked], [channel for _, _, channel in asked]
+        ),
         sent=caps.count(contact_ids, now=now),
         waiting=line,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contacts.holdings import STAY, Holding, register
 
 EMPTY = "'{}'::jsonb"
+# the journey, step and template that a message is about are nobody's: the ledger can still be asked for them
+ABOUT = "jsonb_strip_nulls(jsonb_build_object('about', context->'about'))"
 THEIR_MESSAGES = "message_id IN (SELECT id FROM messages WHERE contact_id = ANY(%(contacts)s))"
 
 
@@ -15,10 +17,10 @@ def declare() -> None:
             "messages",
             "Messages",
             ("public_id", "channel", "message_class", "topic", "context", "created_at"),
-            erase={"context": EMPTY},
+            erase={"context": ABOUT},
             append_only=True,
         ),
-        Holding("outbox", "Messages under way", ("state", "due_at"), erase={}, key="message_id"),
+        Holding("outbox", "Messages under way", ("state", "due_at"), erase={}, key="message_id", worked_on=True),
         Holding(
             "contact_send_log",
             "What became of messages",
@@ -35,5 +37,14 @@ def declare() -> None:
             contact="",
             where=THEIR_MESSAGES,
             append_only=True,
+        ),
+        Holding(
+            "sandbox_mails",
+            "Mails in the sandbox",
+            ("mid", "to_address", "subject", "text", "received_at"),
+            erase=None,
+            merge=STAY,
+            contact="",
+            where="mid IN (SELECT public_id FROM messages WHERE contact_id = ANY(%(contacts)s))",
         ),
     )

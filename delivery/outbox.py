@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -41,6 +41,12 @@ _LOCK_QUEUED = """
      WHERE m.enrolment_id = ANY(%s) AND o.state = 'queued'
      ORDER BY o.message_id
        FOR UPDATE OF o SKIP LOCKED
+"""
+
+
+_LOCK_QUEUED_OF_CONTACTS = """
+    SELECT message_id FROM outbox WHERE contact_id = ANY(%s) AND state = 'queued'
+     ORDER BY message_id FOR UPDATE SKIP LOCKED
 """
 
 
@@ -88,8 +94,17 @@ def cancel_queued(*, enrolment_ids: Sequence[int], reason: str, now: datetime) -
     What is being claimed, or was, is not called back. Call inside a transaction."""
     if not enrolment_ids:
         return 0
+    return _cancel(_LOCK_QUEUED, enrolment_ids, reason=reason, now=now)
+
+
+def cancel_of_contacts(contact_ids: Collection[int], *, reason: str, now: datetime) -> int:
+    """Withdraw whatever is queued for these contacts; the rest as `cancel_queued`."""
+    return _cancel(_LOCK_QUEUED_OF_CONTACTS, contact_ids, reason=reason, now=now)
+
+
+def _cancel(lock: str, ids: Collection[int], *, reason: str, now: datetime) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_QUEUED, [list(enrolment_ids)])
+        cursor.execute(lock, [list(ids)])
         cancelled = [row[0] for row in cursor.fetchall()]
     ledger.close([ledger.Entry(message_id, "cancelled", reason=reason) for message_id in cancelled], now=now)
     return len(cancelled)

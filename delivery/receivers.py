@@ -1,1 +1,38 @@
-"""What this floor hears from the floors below; each receiver is one line: ring a doorbell, or count."""
+"""What this floor hears from the floor below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from contacts.consent import Consent
+from contacts.signals import consent_withdrawn, contacts_erased, opt_in_confirmed, opt_in_requested
+from delivery import opt_in_mail, withdrawals
+
+
+@receiver(consent_withdrawn, dispatch_uid="delivery waits for what was claimed before a withdrawal")
+def drain_after_withdrawal(*, withdrawn: Sequence[Consent], **_: Any) -> None:
+    contact_ids = {each.contact_id for each in withdrawn if each.category in withdrawals.ENDS_MARKETING}
+    if contact_ids:
+        transaction.on_commit(partial(withdrawals.drain, contact_ids))
+
+
+@receiver(contacts_erased, dispatch_uid="delivery forgets the erased")
+def forget_the_erased(*, contact_ids: Sequence[int], now: datetime, **_: Any) -> None:
+    withdrawals.forget(contact_ids, now=now)
+    transaction.on_commit(partial(withdrawals.drain, contact_ids))
+
+
+@receiver(opt_in_requested, dispatch_uid="delivery asks for the confirmation")
+def ask_for_confirmation(*, contact_id: int, request_id: int, nonce: str, now: datetime, **_: Any) -> None:
+    opt_in_mail.enqueue(contact_id=contact_id, request_id=request_id, nonce=nonce, now=now)
+
+
+@receiver(opt_in_confirmed, dispatch_uid="delivery releases who confirmed")
+def release_who_confirmed(*, contact_id: int, topics: Sequence[str], now: datetime, **_: Any) -> None:
+    opt_in_mail.release(contact_id=contact_id, topics=topics, now=now)

@@ -53,15 +53,17 @@ def merge_data(
     attributes: Mapping[str, Any],
     context: Mapping[str, Any],
     unsubscribe_url: str,
+    confirm_url: str = "",
 ) -> dict[str, Any]:
     """What a template may name: an attribute by its name or as `contact.NAME`, a field of the contact as
-    `contact.email`, what started the workflow as `trigger.NAME`, and `unsubscribe_url`. Where names collide, ours win.
-    """
+    `contact.email`, what started the workflow as `trigger.NAME`, `unsubscribe_url`, and in the mail of a double opt-in
+    `confirm_url`. Where names collide, ours win."""
     return {
         **attributes,
         "contact": {**attributes, **fields},
         "trigger": context.get("trigger") or {},
         "unsubscribe_url": unsubscribe_url,
+        **({"confirm_url": confirm_url} if confirm_url else {}),
     }
 
 

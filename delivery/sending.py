@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from django.conf import settings
 
-from contacts import chaos, clock, transactions
-from delivery import gate, outcomes, providers, rendering, stopping, templates, throttle, unsubscribing
+from contacts import chaos, clock, opt_in, transactions
+from delivery import gate, opt_in_mail, outcomes, providers, rendering, stopping, templates, throttle, unsubscribing
 from delivery.gate import Claim
 from delivery.outcomes import Answered
 from delivery.providers.base import NOT_STARTED, REJECTED, Answer, Letter
@@ -81,8 +81,14 @@ def write(claim: Claim, words: Words) -> Letter:
     due, person = claim.due, claim.person
     url = unsubscribing.url_of(due.public_id)
     is_marketing = due.message_class == "marketing"
+    context = _context(due.context)
+    nonce = context.get(opt_in_mail.NONCE)
     data = rendering.merge_data(
-        fields=person.fields, attributes=person.attributes, context=_context(due.context), unsubscribe_url=url
+        fields=person.fields,
+        attributes=person.attributes,
+        context=context,
+        unsubscribe_url=url,
+        confirm_url=opt_in.url_of(nonce) if isinstance(nonce, str) else "",
     )
     rendered = rendering.render(words, data, is_marketing=is_marketing)
     return Letter(

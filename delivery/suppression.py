@@ -102,8 +102,9 @@ def _may_start(address_ids: Collection[int]) -> bool:
         return cursor.fetchone()[0]
 
 
-def release(*, channel: str, address: str, scope: str = "", by: str, now: datetime) -> int:
-    """Write to the address again: stamps its standing suppressions (of one scope, or of all of them when it is empty).
+def release(*, channel: str, address: str, scope: str = "", reason: str = "", by: str, now: datetime) -> int:
+    """Write to the address again: stamps its standing suppressions (of one scope, or of all of them when it is empty;
+    the same of the reason).
 
     Rows are never deleted. Returns how many were released."""
     with transaction.atomic():
@@ -113,8 +114,9 @@ def release(*, channel: str, address: str, scope: str = "", by: str, now: dateti
                 """
                 UPDATE suppressions SET released_at = %s, released_by = %s
                  WHERE address_id = %s AND released_at IS NULL AND (%s = '' OR scope = %s)
+                   AND (%s = '' OR reason = %s)
                 """,
-                [now, by, address_id, scope, scope],
+                [now, by, address_id, scope, scope, reason, reason],
             )
             return cursor.rowcount
 

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from contacts import clock, doorbell
-from delivery import feedback, in_doubt, sending
+from delivery import feedback, in_doubt, retention, sending
 from delivery import sweep as sweeper
 from delivery.outbox import LANES
 
@@ -28,3 +28,8 @@ def fold_webhooks(*, lane: str = "webhooks", **_: Any) -> None:
 def sweep(*, lane: str = "housekeeping", **_: Any) -> None:
     doorbell.work_off("delivery.sweep", lane, lambda: in_doubt.reap_batch() or in_doubt.settle_batch())
     sweeper.ring_where_work_waits(now=clock.now())
+
+
+@shared_task(name="delivery.prune")
+def prune(*, lane: str = "housekeeping", **_: Any) -> None:
+    doorbell.work_off("delivery.prune", lane, retention.prune_batch)

@@ -42,11 +42,11 @@ class Standing:
 class Known:
     """What was read under the locks.
 
-    `denied`: the (contact, topic) pairs whose marketing consent is missing. `waiting`: everything capped that is due
-    for the candidates' contacts, in all lanes, the candidates included."""
+    `denied`: the (contact, topic, channel) triples whose marketing consent is missing. `waiting`: everything capped
+    that is due for the candidates' contacts, in all lanes, the candidates included."""
 
     suppressions: Mapping[int, Sequence[Standing]] = field(default_factory=dict)
-    denied: AbstractSet[tuple[int, str]] = frozenset()
+    denied: AbstractSet[tuple[int, str, str]] = frozenset()
     sent: Mapping[int, Sent] = field(default_factory=dict)
     waiting: Sequence[Candidate] = ()
 
@@ -72,7 +72,7 @@ def refusal(candidate: Candidate, known: Known) -> Verdict | None:
     for standing in known.suppressions.get(candidate.address_id, ()):
         if standing.scope == ALL or (is_marketing and standing.scope in {candidate.channel, candidate.topic}):
             return Verdict(candidate.message_id, "suppressed", standing.reason, evidence={"scope": standing.scope})
-    if is_marketing and (candidate.contact_id, candidate.topic) in known.denied:
+    if is_marketing and (candidate.contact_id, candidate.topic, candidate.channel) in known.denied:
         return Verdict(candidate.message_id, "suppressed", "consent", evidence={"topic": candidate.topic})
     return None
 

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from contacts import clock
+from contacts.public_pages import public_page
 from delivery import unsubscribing
-
-_HEADERS = {
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex, nofollow",
-    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-}
 
 
 @csrf_exempt  # a mail program has no cookie to prove itself with; the token is the proof
@@ -29,7 +22,4 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         one_click = request.POST.get("List-Unsubscribe") == "One-Click"
         unsubscribing.unsubscribe(token, source="one_click" if one_click else "page", now=clock.now())
-    page = render(request, "delivery/unsubscribe.html", {"is_done": request.method == "POST"})
-    for name, value in _HEADERS.items():
-        page[name] = value
-    return page
+    return public_page(request, "delivery/unsubscribe.html", {"is_done": request.method == "POST"})

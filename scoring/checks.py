@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from contacts import doorbell
+from contacts import doorbell, json_rows
 
 BELL = "scoring.check"
 LANES = ("urgent", "bulk")
@@ -28,7 +28,8 @@ SOONER = """
 _AFTER_EVENTS = f"""
     INSERT INTO score_checks (contact_id, check_at, lane)
     SELECT DISTINCT e.contact_id, %s::timestamptz, %s
-      FROM unnest(%s::bigint[], %s::text[]) AS e(contact_id, type)
+      FROM (SELECT (row->>0)::bigint AS contact_id, row->>1 AS type
+              FROM jsonb_array_elements(%s::jsonb) AS new(row)) AS e
      WHERE e.type IN (SELECT jsonb_path_query(r.signal, '$.**.event') #>> '{{}}'
                         FROM scoring_rules r JOIN scoring_rulesets s ON s.id = r.ruleset_id
                        WHERE s.state = 'active')
@@ -47,6 +48,13 @@ _AFTER_CHANGES = f"""
      ORDER BY c.id
     {SOONER}
 """
+_AFTER_MERGES = f"""
+    INSERT INTO score_checks (contact_id, check_at, lane)
+    SELECT DISTINCT c.id, %s::timestamptz, 'urgent' FROM unnest(%s::bigint[]) AS c(id)
+     WHERE EXISTS (SELECT FROM scoring_rulesets s WHERE s.state = 'active')
+     ORDER BY c.id
+    {SOONER}
+"""
 # What a signal has in it when its truth may change with a contact's attributes and fields, or with its tags. Other
 # nodes of one name are looked up by whoever registered them, so any change may be theirs.
 _ASKS_FIELDS = '$.**.field ? (!(@ starts with "event."))'
@@ -57,7 +65,7 @@ _ASKS_MORE = ("$.**.in_list", "$.**.in_segment", "$.**.in_workflow")
 def after_events(*, contact_ids: Sequence[int], types: Sequence[str], lane: str, now: datetime) -> None:
     """Ask for a check of every contact with an event of a type that an active rule looks at. One statement, in the
     transaction that recorded the events."""
-    _ask(_AFTER_EVENTS, [now, lane, list(contact_ids), list(types)], lane)
+    _ask(_AFTER_EVENTS, [now, lane, json_rows.dump(zip(contact_ids, types, strict=True))], lane)
 
 
 def after_changes(*, contact_ids: Sequence[int], kinds: Collection[str], lane: str, now: datetime) -> None:
@@ -68,6 +76,11 @@ def after_changes(*, contact_ids: Sequence[int], kinds: Collection[str], lane: s
     if {"attribute", "field"} & set(kinds):
         asks.append(_ASKS_FIELDS)
     _ask(_AFTER_CHANGES, [now, lane, list(contact_ids), asks], lane)
+
+
+def after_merges(*, contact_ids: Sequence[int], now: datetime) -> None:
+    """The same for contacts whose history is another one now, if there is an active ruleset."""
+    _ask(_AFTER_MERGES, [now, list(contact_ids)], "urgent")
 
 
 def claim(*, now: datetime, limit: int, lane: str | None) -> tuple[list[int], list[int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contacts.conditions import Field, register_field
+from contacts.conditions.catalogue import register_choices
+from contacts.conditions.reading import ANY_EVENT, about_event
 from scoring import lifecycle, projection
 
 
@@ -14,6 +16,10 @@ def register() -> None:
             type="number",
             sql=lambda alias, now: projection.scalar(at=now, contact=alias),
             label="score",
+            reads=frozenset(
+                {ANY_EVENT, "attribute", "field", "tag", "list", "consent", "workflow"}
+            ),  # whatever rules may ask
+            moves_with_time=True,  # points fade; and so that new rules hold within minutes
         )
     )
     register_field(
@@ -22,5 +28,7 @@ def register() -> None:
             type="text",
             sql=lambda alias, now: lifecycle.stage_sql(alias),
             label="lifecycle stage",
+            reads=frozenset({about_event("lifecycle_changed")}),
         )
     )
+    register_choices("lifecycle_stage", lambda: [(stage, stage) for stage in lifecycle.STAGES])

@@ -8,8 +8,16 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from contacts.signals import RecordedEvent, contacts_changed, events_recorded
+from contacts.signals import (
+    Merged,
+    RecordedEvent,
+    contacts_changed,
+    contacts_merged,
+    events_recorded,
+    merges_undone,
+)
 from scoring import checks
+from scoring import merges as merging
 
 
 @receiver(events_recorded, dispatch_uid="scoring asks for checks after events")
@@ -27,3 +35,13 @@ def check_after_events(*, events: Sequence[RecordedEvent], lane: str, now: datet
 @receiver(contacts_changed, dispatch_uid="scoring asks for checks after changes")
 def check_after_changes(*, contact_ids: Sequence[int], kinds: frozenset[str], now: datetime, **_: Any) -> None:
     checks.after_changes(contact_ids=contact_ids, kinds=kinds, lane="bulk", now=now)
+
+
+@receiver(contacts_merged, dispatch_uid="scoring unites sides and stages")
+def unite(*, merges: Sequence[Merged], now: datetime, **_: Any) -> None:
+    merging.unite(merges, now=now)
+
+
+@receiver(merges_undone, dispatch_uid="scoring parts sides and stages")
+def part(*, merges: Sequence[Merged], now: datetime, **_: Any) -> None:
+    merging.part(merges, now=now)

@@ -10,7 +10,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -18,8 +18,9 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 
 from contacts import chaos, clock
+from contacts.conditions import Aliases, compile_condition
 from contacts.transactions import sqlstate
-from workflows import signals, timers, versions
+from workflows import condition_nodes, signals, timers, versions
 from workflows.signals import Moved
 from workflows.steps.base import Advance, Cohort, Effect, Leave, Member, Outcome, WaitUntil
 
@@ -165,9 +166,27 @@ def _run_group(
         members=tuple(Member(row.id, row.contact_id, row.seq + 1, row.resumed, row.trigger) for row in rows),
         timezones=timezones,
     )
-    outcomes = step.kind.run(cohort, step.prepared, batch.now)
-    for row, outcome in zip(rows, outcomes, strict=True):
-        _note(batch, version, step, row, outcome)
+    skipped = _skipped(step, rows, batch.now)
+    staying = tuple(member for member in cohort.members if member.enrolment_id not in skipped)
+    outcomes = iter(step.kind.run(replace(cohort, members=staying), step.prepared, batch.now) if staying else ())
+    passed_over = Advance(port=step.skip_port, detail={"skipped": "skip_if"})
+    for row in rows:
+        _note(batch, version, step, row, passed_over if row.id in skipped else next(outcomes))
+
+
+def _skipped(step: versions.CompiledStep, rows: list[Claimed], now: datetime) -> set[int]:
+    """Whom the step's `skip_if` takes past it, at the moment of arrival. One statement, or none."""
+    arriving = [row.id for row in rows if not row.resumed]
+    if step.skip_if is None or not arriving:
+        return set()
+    sql = compile_condition(step.skip_if, now=now, aliases=Aliases(contact="c", trigger="t"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.id FROM workflow_enrolments t JOIN contacts c ON c.id = t.contact_id"
+            f" WHERE t.id = ANY(%s) AND {sql.text}",
+            [arriving, *sql.params],
+        )
+        return {enrolment_id for (enrolment_id,) in cursor.fetchall()}
 
 
 def _note(
@@ -280,6 +299,8 @@ def _write(batch: Batch) -> None:
         effect.apply(batch.effects[effect], batch.now)
     deltas = tuple(Moved(*where, amount) for where, amount in sorted(batch.counts.items()))
     signals.enrolments_moved.send(sender=None, deltas=deltas, now=batch.now)
+    ended = [move.claimed.contact_id for move in batch.moves if move.state in ("completed", "exited")]
+    condition_nodes.mark(ended, lane=batch.lane, now=batch.now)
     waiting = [(move.claimed.id, move.wake_at) for move in batch.moves if move.state == "waiting"]
     if waiting:
         transaction.on_commit(partial(timers.remember, waiting, lane=batch.lane))
@@ -319,6 +340,7 @@ def _fail(row: Claimed, error: Exception) -> None:
             if cursor.rowcount:
                 moved = Moved(version.workflow_id, version.id, "", "failed", 1)
                 signals.enrolments_moved.send(sender=None, deltas=(moved,), now=now)
+                condition_nodes.mark([row.contact_id], lane="urgent", now=now)
 
 
 def _timezones(contact_ids: list[int]) -> Mapping[int, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,7 +17,10 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from contacts import doorbell, durations
-from workflows import signals
+from contacts.merged import living_ids
+from contacts.privacy import restricting
+from workflows import condition_nodes, signals
+from workflows.buckets import in_share
 from workflows.signals import Moved
 from workflows.versions import CompiledVersion
 
@@ -45,7 +48,7 @@ class Refusal:
     workflow_id: int
     contact_id: int
     event_id: int | None
-    reason: str  # audience · re_entry
+    reason: str  # audience · rollout · holdout · re_entry · restricted · contact_erased
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,22 @@ class Past:
 
 
 def enrol(candidates: Sequence[Candidate], *, now: datetime) -> list[Refusal]:
-    """Enrol whom the re-entry policy lets in, in the given order. Returns the refused; the caller writes them down.
+    """Enrol whom rollout, holdout and the re-entry policy let in, in the given order. Returns the refused; the caller
+    writes them down.
 
-    Call inside a SERIALIZABLE transaction. Two statements, whatever the number."""
+    Nobody enters whose data may not be worked with. Call inside a SERIALIZABLE transaction. Four statements, whatever
+    the number."""
     if not candidates:
         return []
+    candidates = _living(candidates)
+    barred = restricting.barred({candidate.contact_id for candidate in candidates})
     past = _past(candidates)
     admitted: dict[tuple[int, int, str], Candidate] = {}
     refused: list[Refusal] = []
     for candidate in candidates:
-        if candidate.place not in admitted and _may_enter(candidate, past.get(candidate.place), now):
+        if reason := barred.get(candidate.contact_id) or _left_out(candidate):
+            refused.append(_refusal(candidate, reason))
+        elif candidate.place not in admitted and _may_enter(candidate, past.get(candidate.place), now):
             admitted[candidate.place] = candidate
         else:
             refused.append(_refusal(candidate))
@@ -77,12 +86,34 @@ def enrol(candidates: Sequence[Candidate], *, now: datetime) -> list[Refusal]:
     if deltas:
         signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
     for lane in sorted({admitted[place].lane for place in entered}):
+        of_lane = [candidate.contact_id for place, candidate in admitted.items() if candidate.lane == lane]
+        condition_nodes.mark(of_lane, lane=lane, now=now)
         transaction.on_commit(partial(doorbell.ring, "workflows.advance", lane))
     return refused
 
 
-def _refusal(candidate: Candidate) -> Refusal:
-    return Refusal(candidate.version.workflow_id, candidate.contact_id, candidate.event_id, "re_entry")
+def _living(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """An event that was recorded while its contact was merged brings in the contact that it lives on in."""
+    living = living_ids({candidate.contact_id for candidate in candidates})
+    moved = {asked: found for asked, found in living.items() if asked != found}
+    return [
+        replace(candidate, contact_id=moved[candidate.contact_id]) if candidate.contact_id in moved else candidate
+        for candidate in candidates
+    ]
+
+
+def _left_out(candidate: Candidate) -> str:
+    """Why the contact belongs to a share that does not enter; empty if they do."""
+    settings, workflow_id = candidate.version.definition.settings, candidate.version.workflow_id
+    if not in_share(f"rollout:{workflow_id}", candidate.contact_id, settings.rollout_percent):
+        return "rollout"
+    if in_share(f"holdout:{workflow_id}", candidate.contact_id, settings.holdout_percent):
+        return "holdout"
+    return ""
+
+
+def _refusal(candidate: Candidate, reason: str = "re_entry") -> Refusal:
+    return Refusal(candidate.version.workflow_id, candidate.contact_id, candidate.event_id, reason)
 
 
 def _past(candidates: Sequence[Candidate]) -> dict[tuple[int, int, str], Past]:

@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import connection
 
 from delivery import outbox
-from workflows import signals
+from workflows import condition_nodes, signals
 from workflows.signals import Moved
 
 
 def leave_all(*, workflow_id: int, reason: str, now: datetime) -> int:
-    """Every unfinished enrolment of the workflow leaves; messages of theirs that are still queued are cancelled.
+    """Every unfinished enrolment of the workflow leaves. Returns how many left. Call inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM workflow_enrolments"
+            " WHERE workflow_id = %s AND state IN ('pending', 'active', 'waiting') ORDER BY id FOR UPDATE",
+            [workflow_id],
+        )
+        enrolment_ids = [enrolment_id for (enrolment_id,) in cursor.fetchall()]
+    return leave(enrolment_ids, reason=reason, now=now)
 
-    Returns how many left. Call inside a transaction."""
+
+def leave_of(contact_ids: Collection[int], *, reason: str, now: datetime) -> int:
+    """Every unfinished enrolment of these contacts leaves. Returns how many left. Call inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM workflow_enrolments"
+            " WHERE contact_id = ANY(%s) AND state IN ('pending', 'active', 'waiting') ORDER BY id FOR UPDATE",
+            [list(contact_ids)],
+        )
+        enrolment_ids = [enrolment_id for (enrolment_id,) in cursor.fetchall()]
+    return leave(enrolment_ids, reason=reason, now=now)
+
+
+def leave(enrolment_ids: Collection[int], *, reason: str, now: datetime) -> int:
+    """Those of these enrolments that are unfinished leave, with a row in their journals; messages of theirs that are
+    still queued are cancelled, and the counters hear of it. Returns how many left. Call inside a transaction."""
+    if not enrolment_ids:
+        return 0
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH leaving AS (
                 SELECT id FROM workflow_enrolments
-                 WHERE workflow_id = %s AND state IN ('pending', 'active', 'waiting') ORDER BY id FOR UPDATE),
+                 WHERE id = ANY(%s) AND state IN ('pending', 'active', 'waiting') ORDER BY id FOR UPDATE),
             gone AS (
                 UPDATE workflow_enrolments e
                    SET state = 'exited', exit_reason = %s, finished_at = %s, seq = seq + 1
                   FROM leaving WHERE e.id = leaving.id
-                RETURNING e.id, e.seq, e.contact_id, e.version_id, e.step),
+                RETURNING e.id, e.seq, e.contact_id, e.workflow_id, e.version_id, e.step),
             written AS (
                 INSERT INTO workflow_journal
                        (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
                 SELECT id, seq, contact_id, version_id, step, '', 'left', '', jsonb_build_object('reason', %s), %s
                   FROM gone)
-            SELECT id, version_id FROM gone
+            SELECT id, workflow_id, version_id, contact_id FROM gone
             """,
-            [workflow_id, reason, now, reason, now],
+            [sorted(enrolment_ids), reason, now, reason, now],
         )
         gone = cursor.fetchall()
     if gone:
         outbox.cancel_queued(enrolment_ids=[row[0] for row in gone], reason=reason, now=now)
-        per_version: dict[int, int] = {}
-        for _, version_id in gone:
-            per_version[version_id] = per_version.get(version_id, 0) + 1
-        deltas = tuple(Moved(workflow_id, version, "", f"exited:{reason}", n) for version, n in per_version.items())
+        counts = Counter((workflow_id, version_id) for _, workflow_id, version_id, _ in gone)
+        deltas = tuple(Moved(*where, "", f"exited:{reason}", amount) for where, amount in sorted(counts.items()))
         signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
+        condition_nodes.mark([row[3] for row in gone], lane="bulk", now=now)
     return len(gone)

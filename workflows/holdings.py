@@ -5,6 +5,8 @@ from __future__ import annotations
 from contacts.holdings import KEEP, STAY, Holding, register
 
 EMPTY = "'{}'::jsonb"
+# a re-entry key may be a name; what takes its place stays unique, as the key is
+NOBODYS_KEY = "CASE WHEN entry_key = '' THEN '' ELSE 'erased:' || id END"
 
 
 def declare() -> None:
@@ -14,7 +16,8 @@ def declare() -> None:
             "workflow_enrolments",
             "Journeys",
             ("workflow_id", "version_id", "state", "step", "entered_at", "finished_at", "exit_reason", "trigger"),
-            erase={"trigger": EMPTY},
+            erase={"trigger": EMPTY, "entry_key": NOBODYS_KEY},
+            worked_on=True,
         ),
         Holding(
             "workflow_journal",

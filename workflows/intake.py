@@ -70,9 +70,9 @@ def _match(lane: str, shards: list[int], limit: int) -> bool:
     if not mine:
         return False
     now = clock.now()
-    events = _take(lane, mine, limit)
+    taken, events = _take(lane, mine, limit)
     chaos.point("intake.taken")
-    if not events:
+    if not taken:
         return False
     triggers = _triggers({event.type for event in events})
     candidates = [event for event in events if event.type in triggers and not _is_machine(event)]
@@ -88,7 +88,9 @@ def _is_machine(event: Event) -> bool:
     return event.type in ENGAGEMENT and event.properties.get("is_machine") is True
 
 
-def _take(lane: str, shards: list[int], limit: int) -> list[Event]:
+def _take(lane: str, shards: list[int], limit: int) -> tuple[int, list[Event]]:
+    """How many events were taken off the queue, and those of them whose type some live workflow waits for: most events
+    start nothing, and need not be carried here to find that out."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -96,16 +98,24 @@ def _take(lane: str, shards: list[int], limit: int) -> list[Event]:
                 DELETE FROM pending_events WHERE event_id IN (
                        SELECT event_id FROM pending_events WHERE lane = %s AND shard = ANY(%s)
                         ORDER BY event_id LIMIT %s)
-                RETURNING event_id, recorded_at)
-            SELECT e.id, e.recorded_at, e.contact_id, e.type, e.occurred_at, e.key_hash, e.properties
-              FROM taken JOIN contact_events e ON e.id = taken.event_id AND e.recorded_at = taken.recorded_at
-             ORDER BY e.id
+                RETURNING event_id, recorded_at),
+            waited_for AS (
+                SELECT t.event_type FROM workflow_triggers t JOIN workflows w ON w.id = t.workflow_id
+                 WHERE w.status = 'live'),
+            found AS (
+                SELECT e.id, e.recorded_at, e.contact_id, e.type, e.occurred_at, e.key_hash, e.properties
+                  FROM taken JOIN contact_events e ON e.id = taken.event_id AND e.recorded_at = taken.recorded_at
+                 WHERE e.type IN (SELECT event_type FROM waited_for))
+            SELECT counted.taken, found.*
+              FROM (SELECT count(*) AS taken FROM taken) AS counted LEFT JOIN found ON true ORDER BY found.id
             """,
             [lane, shards, limit],
         )
-        return [
+        rows = cursor.fetchall()
+        return rows[0][0], [
             Event(event_id, recorded_at, contact_id, event_type, occurred_at, bytes(key_hash), _plain(properties))
-            for event_id, recorded_at, contact_id, event_type, occurred_at, key_hash, properties in cursor.fetchall()
+            for _, event_id, recorded_at, contact_id, event_type, occurred_at, key_hash, properties in rows
+            if event_id is not None
         ]
 
 

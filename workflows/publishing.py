@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from workflows.definition.problems import Problem
+from workflows.definition.schema import Definition
 from workflows.definition.validation import validate
 from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
 
@@ -84,10 +85,9 @@ def definition_hash(definition: dict[str, Any]) -> str:
 
 
 def _index_triggers(workflow: Workflow, version: WorkflowVersion) -> None:
+    trigger = Definition.model_validate(version.definition).entry.trigger
     WorkflowTrigger.objects.filter(workflow=workflow).delete()
-    WorkflowTrigger.objects.create(
-        workflow=workflow, version=version, event_type=version.definition["entry"]["trigger"]["event"]
-    )
+    WorkflowTrigger.objects.create(workflow=workflow, version=version, event_type=trigger.event_type())
 
 
 def pause(*, slug: str, now: datetime) -> None:

@@ -7,17 +7,24 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import doorbell
+from contacts.audiences import checks as segment_checks
+from contacts.audiences import sweeping
+from contacts.importing import runs as imports
 from delivery import sweep as post_office
 from scoring import checks
 
 
 def ring_everywhere(*, now: datetime) -> None:
     """The engine's lanes, and those of the floors below whose work also comes due by itself: messages to try again,
-    scores that decay over a threshold."""
+    scores that decay over a threshold, segments that only time moves, files that are being imported."""
     ring_where_work_waits(now=now)
     post_office.ring_where_work_waits(now=now)
     for lane in checks.due_lanes(now=now):
         doorbell.ring(checks.BELL, lane)
+    for lane in sweeping.lanes_with_work(now=now):
+        doorbell.ring(segment_checks.BELL, lane)
+    for task, lane in imports.waiting(now=now):
+        doorbell.ring(task, lane)
 
 
 def ring_where_work_waits(*, now: datetime) -> list[tuple[str, str]]:

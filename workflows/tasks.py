@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from contacts import clock, doorbell
-from workflows import engine, intake, partitions
+from workflows import engine, intake, partitions, retention
 from workflows import sweep as sweeper
 
 
@@ -24,6 +24,11 @@ def advance(lane: str = "urgent", **_: Any) -> None:
 @shared_task(name="workflows.sweep")
 def sweep(**_: Any) -> None:
     sweeper.ring_where_work_waits(now=clock.now())
+
+
+@shared_task(name="workflows.tidy")
+def tidy(lane: str = "housekeeping", **_: Any) -> None:
+    doorbell.work_off("workflows.tidy", lane, lambda: retention.prune_triggers(now=clock.now()))
 
 
 @shared_task(name="workflows.make_partitions")

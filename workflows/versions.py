@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from contacts.conditions import Condition, parse
-from workflows.definition.conditions import EVENT_SCOPE
+from workflows.definition.conditions import EVENT_SCOPE, STEP_SCOPE
 from workflows.definition.schema import Definition
 from workflows.models import WorkflowVersion
 from workflows.steps import registry
@@ -20,6 +20,8 @@ class CompiledStep:
     kind: StepType
     prepared: Any
     next: Mapping[str, str | None]
+    skip_if: Condition | None
+    skip_port: str  # where to go when it is skipped: the last way out, `else` and `timed_out` among them
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,20 @@ def compile_version(version: WorkflowVersion) -> CompiledVersion:
         kind = registry.find(step.type)
         if kind is None:
             raise LookupError(f"version {version.pk}, step {key}: no step type {step.type!r} in this installation")
-        prepared = kind.prepare(kind.Config.model_validate(step.config))
-        steps[key] = CompiledStep(kind=kind, prepared=prepared, next=dict(step.next))
+        config = kind.Config.model_validate(step.config)
+        steps[key] = CompiledStep(
+            kind=kind,
+            prepared=kind.prepare(config),
+            next=dict(step.next),
+            skip_if=parse(step.skip_if, scope=STEP_SCOPE) if step.skip_if is not None else None,
+            skip_port=(kind.ports(config) or ("",))[-1],
+        )
     return CompiledVersion(
         id=version.pk,
         workflow_id=version.workflow_id,
         slug=definition.slug,
         definition=definition,
-        where=parse(entry.trigger.where, scope=EVENT_SCOPE) if entry.trigger.where is not None else None,
+        where=parse(filter_, scope=EVENT_SCOPE) if (filter_ := entry.trigger.filter()) is not None else None,
         audience=parse(entry.audience) if entry.audience is not None else None,
         steps=steps,
     )

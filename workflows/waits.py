@@ -6,6 +6,7 @@ autumn change repeats becomes its first occurrence; "at 09:00" is strictly after
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -82,6 +83,45 @@ def next_local_time(*, arrived: datetime, at: time, weekday: int | None, tz: Zon
             intent = {"local_date": day.isoformat(), "local_time": at.isoformat("minutes"), "zone": tz.key}
             return Wake(at=faster(arrived, target, speed), intent=intent)
         day += timedelta(days=1)
+
+
+def at_instant(*, arrived: datetime, target: datetime, speed: float) -> Wake:
+    """That instant; one that is past ends the wait at once."""
+    return Wake(at=faster(arrived, max(arrived, target), speed), intent={})
+
+
+def around_date(
+    *, arrived: datetime, value: str, offset: Duration, at: time | None, tz: ZoneInfo, speed: float
+) -> Wake | None:
+    """So long before or after a date that somebody has: three days before `renewal` at nine. None where `value` is no
+    date; one that is past ends the wait at once.
+
+    `value`: a date, or an instant (without a zone: on the clock of `tz`). Its days are counted on the calendar of `tz`;
+    `at` sets the time of the day, otherwise it stays what it is, midnight for a date."""
+    try:
+        local = datetime.fromisoformat(value.strip())
+        if local.tzinfo is not None:
+            local = local.astimezone(tz).replace(tzinfo=None)
+        day = local.date() + timedelta(days=offset.days)
+        target = instant_of(day, at or local.time(), tz) + offset.elapsed
+    except (ValueError, OverflowError):
+        return None
+    intent = {"date": value[:40], "zone": tz.key, "local_date": day.isoformat()}
+    if at is not None:
+        intent["local_time"] = at.isoformat("minutes")
+    return Wake(at=faster(arrived, max(arrived, target), speed), intent=intent)
+
+
+def later(wake: Wake, *, by: timedelta, speed: float) -> Wake:
+    """The same wake, put off."""
+    return Wake(at=wake.at + by / speed, intent={**wake.intent, "jitter": str(int(by.total_seconds()))})
+
+
+def jitter(enrolment_id: int, *, most: timedelta) -> timedelta:
+    """Up to `most`, in whole seconds: always the same for the same enrolment, spread evenly over many of them."""
+    seconds = int(most.total_seconds())
+    digest = hashlib.blake2b(str(enrolment_id).encode(), digest_size=8).digest()
+    return timedelta(seconds=int.from_bytes(digest) % (seconds + 1))
 
 
 def _exists(day: date, tz: ZoneInfo) -> bool:

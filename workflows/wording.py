@@ -19,6 +19,8 @@ EXITS: Mapping[str, str] = {
 REFUSALS: Mapping[str, str] = {
     "audience": "the contact is not in the journey's audience",
     "re_entry": "the contact has been in it, and may not enter again",
+    "restricted": "the processing of the contact's data is restricted",
+    "contact_erased": "the contact was erased",
     "paused": "the journey is paused",
     "holdout": "the contact belongs to the holdout",
     "rollout": "the journey is rolled out to others first",
@@ -36,6 +38,9 @@ STEPS: Mapping[str, tuple[str, str, str]] = {  # type -> words, icon, tone
     "experiment": ("Experiment", "science", "emerald"),
     "add_tag": ("Tag added", "sell", "sky"),
     "remove_tag": ("Tag removed", "sell", "sky"),
+    "add_to_list": ("Added to a list", "playlist_add", "sky"),
+    "remove_from_list": ("Taken off a list", "playlist_remove", "sky"),
+    "change_lifecycle_stage": ("Lifecycle stage changed", "trending_up", "sky"),
     "exit": ("Exit", "logout", "rose"),
 }
 WAITS = frozenset({"wait", "wait_for_event", "wait_for_condition"})
@@ -71,6 +76,8 @@ def journal(step_type: str, outcome: str, port: str, detail: Mapping[str, Any]) 
     if port and port != "next":
         return f"Took the way “{port}”"
     words = STEPS.get(step_type)
+    if detail.get("skipped") == "skip_if":
+        return "Passed over: the condition for that was true"
     if detail.get("skipped"):
         return f"Skipped: {str(detail['skipped']).replace('_', ' ')}"
     return words[0] if words else step_type.replace("_", " ").capitalize()

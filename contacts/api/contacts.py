@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from contacts import transactions, upserting
+from contacts import tallies, transactions, upserting
 from contacts.api.schema import BULK, BULK_OUTCOME, PERSON
 from contacts.api.shapes import ContactPage, ContactShape, shapes
+from contacts.audiences import lists
 from contacts.collect.parsing import BatchJSONParser, elements
 from contacts.collect.people import parse_person
+from contacts.events import RESIDENCY
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.living import find, living
-from contacts.models import Contact, ContactIdentity
+from contacts.models import Contact, ContactIdentity, ContactTag, ListMember, SegmentMember
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
 from contacts.upserting import NameTaken, Person, Upserted
@@ -35,14 +38,18 @@ class ContactList(APIView):
     @extend_schema(
         operation_id="contacts_list",
         responses=ContactPage,
-        parameters=[OpenApiParameter("email"), OpenApiParameter("external_id")],
+        parameters=[OpenApiParameter(name) for name in ("email", "external_id", "tag", "list", "segment")],
     )
     def get(self, request: Request) -> Response:
-        """The newest first; `?email=` and `?external_id=` find one, however it is spelt."""
+        """The newest first; `?email=` and `?external_id=` find one, however it is spelt; `?tag=`, `?list=` and
+        `?segment=` those who have or are in it."""
         chosen = living()
         for kind in ("email", "external_id"):
             if kind in request.query_params:
                 chosen = chosen.filter(pk__in=_meant(kind, request.query_params[kind]))
+        for name, members in _MEMBERS.items():
+            if name in request.query_params:
+                chosen = chosen.filter(pk__in=members(request.query_params[name].replace("\x00", "")))
         paginator = NewestFirst()
         page = paginator.paginate_queryset(chosen, request, view=self)
         return paginator.get_paginated_response(shapes(page or []))
@@ -50,7 +57,8 @@ class ContactList(APIView):
     @extend_schema(operation_id="contacts_upsert", request=PERSON, responses={200: ContactShape, 201: ContactShape})
     def post(self, request: Request) -> Response:
         """Create a contact (201), or complete the one that is known (200): external_id decides who is meant, then
-        email, then anonymous_id. Attributes and consents are merged (a null removes an attribute), tags are added."""
+        email, then anonymous_id. Attributes and consents are merged (a null removes an attribute), tags and
+        lists are added."""
         person = _understood(parse_person(request.data))
         done = transactions.run(lambda now: upserting.upsert([person], source="api", now=now))
         (contact_id,) = done.contact_ids
@@ -75,11 +83,15 @@ class ContactBulk(APIView):
                 people[index] = said
             else:
                 rejected[index] = said
+        wrong = _unknown_lists(people.values())
+        rejected |= {index: faults for index, person in people.items() if (faults := wrong(person))}
+        people = {index: person for index, person in people.items() if index not in rejected}
 
         def work(now: datetime) -> Upserted:
             return upserting.upsert(list(people.values()), source="api", now=now, lane="bulk")
 
         done = transactions.run(work)
+        _count_refused_regions(rejected.values())
         numbers = {"created": 0, "updated": 0, "unchanged": 0}
         counted: set[int] = set()
         for index, contact_id in zip(people, done.contact_ids, strict=True):
@@ -117,15 +129,43 @@ class ContactDetail(APIView):
         if kept := _taken_away(request.data, contact):
             raise _invalid(kept)
         try:
-            transactions.run(lambda now: upserting.change(contact.pk, person, source="api", now=now))
+            contact_id = transactions.run(lambda now: upserting.change(contact.pk, person, source="api", now=now))
         except NameTaken as error:
             raise _invalid(error.faults) from error
-        return _shown(contact.pk)
+        return _shown(contact_id)
+
+
+_MEMBERS: Mapping[str, Callable[[str], QuerySet[Any, int]]] = {
+    "tag": lambda name: ContactTag.objects.filter(tag__name=name).values_list("contact_id", flat=True),
+    "list": lambda slug: ListMember.objects.filter(list__slug=slug).values_list("contact_id", flat=True),
+    "segment": lambda slug: SegmentMember.objects.filter(segment__slug=slug).values_list("contact_id", flat=True),
+}
+
+
+def _unknown_lists(people: Iterable[Person]) -> Callable[[Person], list[Fault]]:
+    """What is wrong with the lists of each of these people. One statement for all."""
+    unknown = lists.unknown({slug for person in people for slug in person.lists})
+    return lambda person: [
+        Fault("unknown_list", "there is no such list", ("lists", position))
+        for position, slug in enumerate(person.lists)
+        if slug in unknown
+    ]
+
+
+def _count_refused_regions(rejected: Collection[list[Fault]]) -> None:
+    """Beside the events that are refused for the same reason."""
+    number = sum(any(fault.code == RESIDENCY.code for fault in faults) for faults in rejected)
+    if number:
+        outcomes = tallies.rejections([[RESIDENCY]] * number)
+        transactions.run(lambda now: tallies.count(outcomes, source="contacts", now=now))
 
 
 def _understood(said: Person | list[Fault]) -> Person:
     if isinstance(said, Person):
+        said = _unknown_lists([said])(said) or said
+    if isinstance(said, Person):
         return said
+    _count_refused_regions([said])
     raise _invalid(said)
 
 

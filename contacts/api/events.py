@@ -8,26 +8,36 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from contacts import access, events, transactions
-from contacts.collect import parsing
+from contacts import access, events, quarantine, transactions
+from contacts.collect import parsing, strict_json
 from contacts.events import Recorded
 from contacts.problems import BadRequest, TooLarge, answers_problems
+from contacts.quarantine import Refused
 
 ACCEPTED = 202
+SOURCE = "api"
 
 
 @csrf_exempt
 @answers_problems("POST")
 def record_events(request: HttpRequest) -> HttpResponse:
     """`POST /api/v1/events`: 202 only after the rows are committed, with what became of each element."""
-    access.require(access.authenticate(request.headers.get("Authorization", "")), "events:write")
-    batch = parsing.parse_batch(read_body(request))
+    key = access.authenticate(request.headers.get("Authorization", ""))
+    access.require(key, "events:write")
+    body = read_body(request)
+    batch = parsing.parse_batch(body)
 
-    def record(now: datetime) -> Recorded:
-        return events.record_batch(batch.events, source="api", now=now, lane=batch.lane)
+    def record(now: datetime) -> tuple[Recorded, datetime]:
+        refused = batch.rejected.values()
+        return events.record_batch(batch.events_at(now), source=SOURCE, now=now, lane=batch.lane, refused=refused), now
 
-    recorded = transactions.run(record)
+    recorded, now = transactions.run(record)
     rejected = {**batch.rejected, **{batch.positions[each.index]: each.errors for each in recorded.rejected}}
+    if rejected:
+        texts = strict_json.element_texts(body, "events")
+        quarantine.keep(
+            [Refused(SOURCE, key.name, texts[index], faults) for index, faults in sorted(rejected.items())], now=now
+        )
     return JsonResponse(
         {
             "accepted": recorded.accepted,

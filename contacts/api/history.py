@@ -1,4 +1,4 @@
-"""What is known of a contact's past, over HTTP: the timeline, and what they agreed to."""
+"""What is known of a contact's past, over HTTP: the timeline."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from contacts import timeline, timeline_sources  # noqa: F401  (registers its sources)
-from contacts.collect.people import WHOLE_MARKETING
 from contacts.living import find
-from contacts.models import ConsentRecord
 from contacts.paging import NewestFirst, Page
 from contacts.problems import BadRequest
 
@@ -65,29 +62,3 @@ class Timeline(APIView):
             raise NotFound("Invalid cursor") from error
         onward = replace_query_param(request.build_absolute_uri(), "cursor", page.cursor) if page.cursor else None
         return Response({"results": EntryShape(page.entries, many=True).data, "next": onward, "previous": None})
-
-
-class ConsentShape(serializers.ModelSerializer[ConsentRecord]):
-    """`topic`: of marketing only, `all` for the whole of it."""
-
-    topic = serializers.SerializerMethodField()
-
-    class Meta:
-        model = ConsentRecord
-        fields = ["category", "topic", "state", "recorded_at", "source", "evidence"]
-
-    def get_topic(self, record: ConsentRecord) -> str:
-        return record.topic or (WHOLE_MARKETING if record.category == "marketing" else "")
-
-
-class Consents(ListAPIView[ConsentRecord]):
-    """What the contact agreed to and withdrew, newest first: the last word of each category and topic holds."""
-
-    required_scope = "contacts:read"
-    serializer_class = ConsentShape
-    pagination_class = NewestFirst
-
-    def get_queryset(self) -> Any:
-        if getattr(self, "swagger_fake_view", False):  # the schema is generated without a contact
-            return ConsentRecord.objects.none()
-        return ConsentRecord.objects.filter(contact_id=find(self.kwargs["public_id"]).pk)

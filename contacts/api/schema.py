@@ -20,7 +20,12 @@ _EVENT = {
             "type": "object",
             "description": "At least one; who is not known yet is created.",
             "minProperties": 1,
-            "properties": {"external_id": _TEXT, "email": {**_TEXT, "format": "email"}, "anonymous_id": _TEXT},
+            "properties": {
+                "external_id": _TEXT,
+                "email": {**_TEXT, "format": "email"},
+                "phone": _TEXT,
+                "anonymous_id": _TEXT,
+            },
         },
         "occurred_at": {
             "oneOf": [{**_TEXT, "format": "date-time"}, {"type": "number"}],
@@ -28,6 +33,7 @@ _EVENT = {
         },
         "properties": {"type": "object"},
         "context": {"type": "object"},
+        "region": {**_TEXT, "description": "Where the person lives, unless `context.region` says so."},
     },
 }
 _FAULT = {
@@ -48,6 +54,7 @@ PERSON = {
             **dict.fromkeys(("phone", "timezone", "locale", "region", "owner_email"), _NULLABLE),
             "attributes": {"type": "object", "description": "Merged; a null removes the attribute."},
             "tags": {"type": "array", "items": _TEXT, "description": "Added to those that are there."},
+            "lists": {"type": "array", "items": _TEXT, "description": "Slugs of lists that they join."},
             "frequency_cap": {"type": ["object", "null"], "properties": {"per_day": _CAP, "per_week": _CAP}},
             "consents": {
                 "type": "object",
@@ -59,6 +66,7 @@ PERSON = {
                         "additionalProperties": _CONSENT,
                     },
                     "data_processing": _CONSENT,
+                    "sale": _CONSENT,
                 },
             },
         },
@@ -131,6 +139,11 @@ def describe_events(result: dict[str, Any], generator: Any, request: Any, public
                             "properties": {
                                 "events": {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": MOST_EVENTS},
                                 "lane": {"type": "string", "enum": list(LANES), "default": LANES[0]},
+                                "sent_at": {
+                                    "oneOf": [{**_TEXT, "format": "date-time"}, {"type": "number"}],
+                                    "description": "By the sender's clock: `occurred_at` is corrected by as much as it "
+                                    "is wrong. More than 24 hours back it is taken for a late delivery instead.",
+                                },
                             },
                         }
                     }

@@ -15,7 +15,7 @@ from contacts.paging import Page
 
 
 class ContactShape(serializers.Serializer):
-    """`consents`: {tracking, marketing: {<topic>|all}, data_processing}, each granted or denied."""
+    """`consents`: {tracking, marketing: {<topic>|all}, data_processing, sale}, each granted or denied."""
 
     id = serializers.UUIDField()
     external_id = serializers.CharField()
@@ -28,6 +28,7 @@ class ContactShape(serializers.Serializer):
     attributes = serializers.JSONField()
     tags = serializers.ListField(child=serializers.CharField())
     lists = serializers.ListField(child=serializers.CharField())
+    segments = serializers.ListField(child=serializers.CharField())
     frequency_cap = serializers.JSONField(allow_null=True)
     consents = serializers.JSONField()
 
@@ -39,14 +40,15 @@ class ContactPage(Page):
 def shapes(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
     """Contracted shapes of these contacts: two statements, whatever their number."""
     ids = [contact.pk for contact in contacts]
-    tags, consents = _tags(ids), _consents(ids)
+    together, consents = _together(ids), _consents(ids)
     plain = ("external_id", "email", "phone", "timezone", "locale", "region", "owner_email", "attributes")
     return [
         {
             "id": str(contact.public_id),
             **{name: getattr(contact, name) for name in plain},
-            "tags": tags[contact.pk],
-            "lists": [],
+            "tags": together["tags", contact.pk],
+            "lists": together["lists", contact.pk],
+            "segments": together["segments", contact.pk],
             "frequency_cap": contact.frequency_cap,
             "consents": consents[contact.pk],
         }
@@ -54,18 +56,25 @@ def shapes(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
     ]
 
 
-def _tags(ids: Sequence[int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = defaultdict(list)
+_TOGETHER = """
+    SELECT 'tags' AS what, contact_id, name FROM contact_tags JOIN tags ON tags.id = tag_id
+     WHERE contact_id = ANY(%(ids)s)
+     UNION ALL
+    SELECT 'lists', contact_id, slug FROM list_members JOIN lists ON lists.id = list_id WHERE contact_id = ANY(%(ids)s)
+     UNION ALL
+    SELECT 'segments', contact_id, slug FROM segment_members JOIN segments ON segments.id = segment_id
+     WHERE contact_id = ANY(%(ids)s)
+     ORDER BY what, contact_id, name
+"""
+
+
+def _together(ids: Sequence[int]) -> dict[tuple[str, int], list[str]]:
+    """(tags, lists or segments; contact id) -> the names of these."""
+    found: dict[tuple[str, int], list[str]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT contact_id, name FROM contact_tags JOIN tags ON tags.id = tag_id
-             WHERE contact_id = ANY(%s) ORDER BY contact_id, name
-            """,
-            [list(ids)],
-        )
-        for contact_id, name in cursor.fetchall():
-            found[contact_id].append(name)
+        cursor.execute(_TOGETHER, {"ids": list(ids)})
+        for what, contact_id, name in cursor.fetchall():
+            found[what, contact_id].append(name)
     return found
 
 

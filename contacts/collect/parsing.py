@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from rest_framework.parsers import BaseParser
 
 from contacts.collect import strict_json
+from contacts.collect.clocks import corrected
 from contacts.collect.strict_json import NotJson, TooManyValues
 from contacts.events import NewEvent
 from contacts.faults import Fault
@@ -34,23 +35,34 @@ _ALIASES = {
 
 @dataclass(frozen=True)
 class ParsedBatch:
-    """The events that could be read, where each stood, and what is wrong with the others."""
+    """The events that could be read, where each stood, and what is wrong with the others. `sent_at`: by the producer's
+    clock."""
 
     lane: str
     events: list[NewEvent]
     positions: list[int]
     rejected: dict[int, list[Fault]]
+    sent_at: datetime | None = None
+
+    def events_at(self, received_at: datetime) -> list[NewEvent]:
+        """The events, at the times that are true by our clock (see `collect.clocks`)."""
+        if self.sent_at is None:
+            return self.events
+        return [
+            replace(event, occurred_at=corrected(event.occurred_at, sent_at=self.sent_at, received_at=received_at))
+            for event in self.events
+        ]
 
 
 def parse_batch(body: bytes) -> ParsedBatch:
-    """`{"events": [1 to 1,000], "lane"?: "urgent" | "bulk"}`. Raises BadRequest (400) or TooLarge (413) where the batch
-    as a whole cannot be read; a single malformed event is rejected by its position instead."""
+    """`{"events": [1 to 1,000], "lane"?: "urgent" | "bulk", "sent_at"?: instant}`. Raises BadRequest (400) or TooLarge
+    (413) where the batch as a whole cannot be read; a single malformed event is rejected by its position instead."""
     envelope = _read(body)
     raw_events = elements(envelope, "events", most=MOST_EVENTS)
     lane = envelope.get("lane", LANES[0])
     if lane not in LANES:
         raise BadRequest("lane must be urgent or bulk.", [Fault("choice", "must be urgent or bulk", ("lane",))])
-    batch = ParsedBatch(lane, [], [], {})
+    batch = ParsedBatch(lane, [], [], {}, _sent_at(envelope))
     for position, raw in enumerate(raw_events):
         event = parse_event(raw)
         if isinstance(event, NewEvent):
@@ -78,6 +90,14 @@ def elements(envelope: Any, name: str, *, most: int) -> list[Any]:
     return found
 
 
+def _sent_at(envelope: Mapping[str, Any]) -> datetime | None:
+    said = envelope.get("sent_at")
+    instant = None if said is None else parse_instant(said)
+    if isinstance(instant, Fault):
+        raise BadRequest("sent_at is not an instant.", [instant.below("sent_at")])
+    return instant
+
+
 def _read(body: bytes) -> Any:
     try:
         return strict_json.read(body)
@@ -89,7 +109,8 @@ def _read(body: bytes) -> Any:
 
 def parse_event(raw: Any) -> NewEvent | list[Fault]:
     """One element as `strict_json.read` gave it: `{event_id?, type, contact: {external_id?, email?, anonymous_id?},
-    occurred_at?, properties?, context?}`, or with the aliases event_type, user_id, timestamp, payload, metadata.
+    occurred_at?, properties?, context?, region?}`, or with the aliases event_type, user_id, timestamp, payload and
+    metadata.
 
     `occurred_at`: ISO 8601 with a zone, or milliseconds since 1970. All that is wrong is told at once, except that an
     element which is not sound JSON is looked at no further."""
@@ -103,18 +124,32 @@ def parse_event(raw: Any) -> NewEvent | list[Fault]:
         occurred_at=_occurred_at(raw, faults),
         contact=_identifiers(raw, faults),
         properties=_object(raw, "properties", faults),
-        context=_object(raw, "context", faults),
+        context=_context(raw, faults),
         key=_key(raw, faults),
     )
     return faults or event
 
 
+def _context(raw: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
+    """With the region that stands beside it, where it names none itself."""
+    context = _object(raw, "context", faults)
+    region = raw.get("region")
+    if region is None:
+        return context
+    if not isinstance(region, str):
+        faults.append(Fault("type", "must be a text", ("region",)))
+    return context if context.get("region") else {**context, "region": region}
+
+
 def _given(raw: Mapping[str, Any], name: str) -> tuple[str, Any]:
     """The value, and the name under which it came: ours before the alias; null is not given."""
-    for spelling in (name, _ALIASES.get(name)):
-        if spelling and raw.get(spelling) is not None:
-            return spelling, raw[spelling]
-    return name, None
+    value = raw.get(name)
+    if value is None:
+        alias = _ALIASES[name]
+        value = raw.get(alias)
+        if value is not None:
+            return alias, value
+    return name, value
 
 
 def _type(raw: Mapping[str, Any], faults: list[Fault]) -> str:
@@ -170,12 +205,13 @@ def _identifiers(raw: Mapping[str, Any], faults: list[Fault]) -> Identifiers:
         or identifier(raw, "user_id", ("user_id",), faults),
         email=identifier(contact, "email", ("contact", "email"), faults),
         anonymous_id=identifier(contact, "anonymous_id", ("contact", "anonymous_id"), faults),
+        phone=identifier(contact, "phone", ("contact", "phone"), faults),
     )
     given = list(person.given())
     wrong = [found.below("contact") for kind, value in given if (found := fault(kind, value))]
     faults.extend(wrong)
     if not given and not any(found.loc[:1] in {("contact",), ("user_id",)} for found in faults):
-        faults.append(Fault("missing", "needs an external_id, email or anonymous_id", ("contact",)))
+        faults.append(Fault("missing", "needs an external_id, email, phone or anonymous_id", ("contact",)))
     return person
 
 

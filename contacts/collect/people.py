@@ -7,26 +7,27 @@ from typing import Any
 
 from contacts.collect import strict_json
 from contacts.collect.parsing import identifier
-from contacts.consent import ALL_TOPICS, DENIED, GRANTED
+from contacts.consent import ALL_TOPICS, CATEGORIES, DENIED, GRANTED
 from contacts.faults import Fault
 from contacts.identifiers import KINDS, canonical, fault
 from contacts.upserting import CAP, FIELDS, Person, Topic, field_fault, name_fault
 
-MOST_TAGS = 100
+MOST_NAMES = 100  # tags, and lists, of one person
 LARGEST_CAP = 1_000_000
 WHOLE_MARKETING = "all"
 
 _NAMES = ("external_id", "email")
 _SAID = frozenset({*KINDS, *FIELDS, CAP, "attributes", "tags", "lists", "consents"})
-_SHOWN_ONLY = frozenset({"id"})  # comes back when somebody sends what they were shown; it names nobody here
-_CATEGORIES = ("tracking", "marketing", "data_processing")
+# comes back when somebody sends what they were shown: an id names nobody here, and segments are by condition
+_SHOWN_ONLY = frozenset({"id", "segments"})
 _STATES = (GRANTED, DENIED)
 
 
 def parse_person(raw: Any, *, named: bool = True) -> Person | list[Fault]:
     """One contact as `strict_json.read` gave it: `{external_id?, email?, anonymous_id?, phone?, timezone?, locale?,
-    region?, owner_email?, attributes?, tags?, frequency_cap?, consents?}`, of which an identifier must be given unless
-    `named` is false. A null or an empty text clears a field, but takes no identifier away."""
+    region?, owner_email?, attributes?, tags?, lists?, frequency_cap?, consents?}`, of which an identifier must be given
+    unless `named` is false. A null or an empty text clears a field, but takes no identifier away. Whether there are
+    such lists is for the caller to ask."""
     if flaw := strict_json.fault_in(raw, strict_json.EVENT):
         return [flaw]
     if not isinstance(raw, dict):
@@ -39,15 +40,14 @@ def parse_person(raw: Any, *, named: bool = True) -> Person | list[Fault]:
         fields=_fields(raw, faults),
         attributes=_attributes(raw, faults),
         consents=dict(_consents(_object(raw, "consents", faults), faults)),
-        tags=_tags(raw, faults),
+        tags=_names(raw, "tags", faults),
+        lists=_names(raw, "lists", faults),
         anonymous_id=identifier(raw, "anonymous_id", ("anonymous_id",), faults).strip(),
     )
     if person.anonymous_id and (wrong := fault("anonymous_id", person.anonymous_id)):
         faults.append(wrong)
-    if _list(raw, "lists", faults):
-        faults.append(Fault("unknown_list", "there is no such list", ("lists", 0)))
     if named and not list(person.identifiers.given()) and not any(each.loc[:1] in _AT_NAMES for each in faults):
-        faults.append(Fault("missing", "needs an external_id, email or anonymous_id"))
+        faults.append(Fault("missing", "needs an external_id, email, phone or anonymous_id"))
     return faults or person
 
 
@@ -100,23 +100,24 @@ def _attributes(raw: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
     return attributes
 
 
-def _tags(raw: Mapping[str, Any], faults: list[Fault]) -> tuple[str, ...]:
-    tags = _list(raw, "tags", faults)
-    if len(tags) > MOST_TAGS:
-        faults.append(Fault("length", f"must have at most {MOST_TAGS} elements", ("tags",)))
+def _names(raw: Mapping[str, Any], about: str, faults: list[Fault]) -> tuple[str, ...]:
+    """Tags, or the slugs of lists."""
+    names = _list(raw, about, faults)
+    if len(names) > MOST_NAMES:
+        faults.append(Fault("length", f"must have at most {MOST_NAMES} elements", (about,)))
         return ()
-    for position, tag in enumerate(tags):
-        wrong = name_fault(tag) if isinstance(tag, str) else Fault("type", "must be a text")
+    for position, name in enumerate(names):
+        wrong = name_fault(name) if isinstance(name, str) else Fault("type", "must be a text")
         if wrong:
-            faults.append(wrong.below("tags", position))
-    return tuple(tag.strip() for tag in tags if isinstance(tag, str))
+            faults.append(wrong.below(about, position))
+    return tuple(name.strip() for name in names if isinstance(name, str))
 
 
 def _consents(said: Mapping[str, Any], faults: list[Fault]) -> Iterator[tuple[Topic, str]]:
-    """`{tracking?, marketing?: {<topic>|all: …}, data_processing?}`, each granted or denied; null says nothing."""
+    """`{tracking?, marketing?: {<topic>|all: …}, data_processing?, sale?}`, each granted or denied; null: nothing."""
     for category, about in said.items():
-        if category not in _CATEGORIES:
-            faults.append(Fault("unknown", f"must be one of {', '.join(_CATEGORIES)}", ("consents", category)))
+        if category not in CATEGORIES:
+            faults.append(Fault("unknown", f"must be one of {', '.join(CATEGORIES)}", ("consents", category)))
         elif category != "marketing":
             yield from _consent(category, ALL_TOPICS, about, ("consents", category), faults)
         else:

@@ -19,11 +19,14 @@ class NodeKind:
     """A question about a contact that one name answers.
 
     `sql(name, alias, now)` gives a boolean expression over `alias`, a row of contacts, that is never NULL (an EXISTS,
-    say); `sentence(name)` completes "the contact …", e.g. `has the tag “vip”`.
+    say); `sentence(name)` completes "the contact …", e.g. `has the tag “vip”`. `reads` and `moves_with_time` tell
+    segments when to look again (see `contacts.conditions.reading`); `{name}` in `reads` stands for the node's name.
     """
 
     sql: Callable[[str, str, datetime], Sql]
     sentence: Callable[[str], str]
+    reads: frozenset[str] = frozenset()
+    moves_with_time: bool = False
 
 
 NODES: dict[str, NodeKind] = {}
@@ -37,11 +40,15 @@ def register_node(key: str, kind: NodeKind) -> None:
 
 
 def _has_tag(name: str, alias: str, now: datetime) -> Sql:
+    # OFFSET 0 has each contact asked by its own index entry: thousands are asked at a time, and PostgreSQL would else
+    # collect everybody who has the tag for them
     return Sql(
-        "EXISTS (SELECT FROM contact_tags AS tagged JOIN tags AS tag ON tag.id = tagged.tag_id "
-        f"WHERE tagged.contact_id = {alias}.id AND tag.name = %s)",
+        f"EXISTS (SELECT FROM contact_tags AS tagged WHERE tagged.contact_id = {alias}.id "
+        "AND tagged.tag_id = (SELECT id FROM tags WHERE name = %s) OFFSET 0)",
         [name],
     )
 
 
-register_node("has_tag", NodeKind(sql=_has_tag, sentence=lambda name: f"has the tag “{name}”"))
+register_node(
+    "has_tag", NodeKind(sql=_has_tag, sentence=lambda name: f"has the tag “{name}”", reads=frozenset({"tag"}))
+)

@@ -13,7 +13,7 @@ from contacts.durations import parse_duration
 _LISTED = 5  # values of a list that are spelt out
 _CLIPPED = 80  # characters of a value
 
-_TIMES = {
+TIMES = {
     "eq": "exactly {times}",
     "ne": "more or fewer than {times}",
     "gt": "more than {times}",
@@ -81,7 +81,7 @@ def _event_count(node: EventCount) -> str:
         happened = "happened"
     else:
         times = "once" if node.count == 1 else _plural(node.count, "time")
-        happened = f"happened {_TIMES[node.op].format(times=times)}"
+        happened = f"happened {TIMES[node.op].format(times=times)}"
     within = "" if node.within is None else f" in the last {_span(node.within)}"
     where = "" if node.where is None else f" (where {_say(node.where, event='its ')})"
     return f"{name} {happened}{within}{where}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ class Field:
     `sql(alias, now)` gives a scalar expression over `alias`, a row of contacts; its SQL type fits `type` (text, any
     numeric, boolean, timestamptz, jsonb); NULL, and the empty text, mean that the field is missing. `stored` is for
     NOT NULL columns only: it lets a comparison stay bare, so that an index can serve it. `label` stands in sentences.
+    `reads` and `moves_with_time` tell segments when to look again: see `contacts.conditions.reading`.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Field:
     sql: Callable[[str, datetime], Sql]
     label: str
     stored: bool = False
+    reads: frozenset[str] = frozenset({"field"})
+    moves_with_time: bool = False
 
 
 class UnknownField(LookupError):
@@ -61,7 +64,9 @@ RESERVED = {
     "trigger": "name the property: trigger.NAME",
     "updated_at": "",
 }
-_EVENT_COLUMNS = {"type": "text", "occurred_at": "instant"}
+EVENT_COLUMNS = {"type": "text", "occurred_at": "instant"}
+EVENT_SPACES = ("event", "trigger")
+SPACES = ("attributes", *EVENT_SPACES)
 
 
 def register_field(field: Field) -> None:
@@ -79,13 +84,13 @@ def register_field(field: Field) -> None:
 def resolve(name: str, scope: frozenset[str]) -> Target:
     """What `name` means where the fields of `scope` (contact, event, trigger) may be read. Raises UnknownField."""
     keys = tuple(name.split("."))
-    if not all(keys) or len(name) > MAX_NAME or len(keys) > MAX_KEYS or not name.isprintable():
+    if not _readable(keys):
         raise UnknownField(
             "unknown_field",
             f"a field's name is at most {MAX_NAME} printable characters in at most {MAX_KEYS} parts with a dot between",
         )
     head, rest = keys[0], keys[1:]
-    if head in ("event", "trigger") and rest:
+    if head in EVENT_SPACES and rest:
         return _of_an_event(head, rest, scope)
     if head == "attributes" and rest:
         return Target("attributes", rest, "json")
@@ -97,6 +102,21 @@ def resolve(name: str, scope: frozenset[str]) -> Target:
     return Target("attributes", keys, "json")
 
 
+def resolve_path(path: Sequence[str], scope: frozenset[str]) -> Target:
+    """The same for a path whose parts stand alone: whose value it is (attributes, event, trigger), then the keys just
+    as they are stored. So a key may hold a dot, and an event's property may be called `type`. Raises UnknownField."""
+    keys = tuple(path)
+    if len(keys) < 2 or keys[0] not in SPACES or not _readable(keys):
+        raise UnknownField(
+            "unknown_field",
+            f"a field as a list is one of {', '.join(SPACES)}, then 1 to {MAX_KEYS - 1} keys, at most {MAX_NAME} "
+            "printable characters in all",
+        )
+    if keys[0] in EVENT_SPACES:
+        return _of_an_event(keys[0], keys[1:], scope, properties_only=True)
+    return Target("attributes", keys[1:], "json")
+
+
 def operand(target: Target, *, contact: str, event: str, trigger: str, now: datetime) -> Sql:
     """The value of `target` as an SQL expression over the given aliases."""
     if target.space == "contact":
@@ -105,8 +125,7 @@ def operand(target: Target, *, contact: str, event: str, trigger: str, now: date
         return _path(f"{contact}.attributes", target.keys)
     if target.space == "trigger":
         # the entry event as the enrolment keeps it: its own type and time beside its properties
-        inside = target.keys in (("type",), ("occurred_at",))
-        return _path(f"{trigger}.trigger", target.keys if inside else ("properties", *target.keys))
+        return _path(f"{trigger}.trigger", target.keys if target.own else ("properties", *target.keys))
     if target.stored:
         return Sql(f"{event}.{target.keys[0]}", [])
     return _path(f"{event}.properties", target.keys)
@@ -114,16 +133,27 @@ def operand(target: Target, *, contact: str, event: str, trigger: str, now: date
 
 def label(target: Target) -> str:
     """How sentences call it, without saying whose it is."""
-    return FIELDS[target.keys[0]].label if target.space == "contact" else ".".join(target.keys)
+    if target.space == "contact":
+        return FIELDS[target.keys[0]].label
+    name = ".".join(target.keys)
+    shadowed = target.space in EVENT_SPACES and name in EVENT_COLUMNS and not target.own
+    return f"property “{name}”" if shadowed else name
 
 
-def _of_an_event(space: str, keys: tuple[str, ...], scope: frozenset[str]) -> Target:
+def _readable(keys: tuple[str, ...]) -> bool:
+    name = ".".join(keys)
+    return all(keys) and len(name) <= MAX_NAME and len(keys) <= MAX_KEYS and name.isprintable()
+
+
+def _of_an_event(space: str, keys: tuple[str, ...], scope: frozenset[str], *, properties_only: bool = False) -> Target:
     if space not in scope:
         whose = "the event at hand" if space == "event" else "the entry event"
         raise UnknownField("out_of_scope", f"there is no {space}.{keys[0]} here: {whose} cannot be asked in this place")
-    if space == "event" and len(keys) == 1 and keys[0] in _EVENT_COLUMNS:
-        return Target("event", keys, _EVENT_COLUMNS[keys[0]], stored=True)
-    return Target(space, keys, "json")
+    if properties_only or len(keys) > 1 or keys[0] not in EVENT_COLUMNS:
+        return Target(space, keys, "json")
+    if space == "event":
+        return Target("event", keys, EVENT_COLUMNS[keys[0]], stored=True, own=True)
+    return Target("trigger", keys, "json", own=True)
 
 
 def _path(column: str, keys: tuple[str, ...]) -> Sql:

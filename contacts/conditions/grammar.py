@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contacts.conditions.builtin import NODES, RESERVED_KEYS
-from contacts.conditions.fields import UnknownField, resolve
+from contacts.conditions.fields import MAX_KEYS, UnknownField, resolve, resolve_path
 from contacts.conditions.operators import COUNT_OPERATORS, OPERATORS
 from contacts.conditions.tree import (
     MAX_COUNT,
@@ -132,7 +132,7 @@ class _Reader:
         if target is None or operator is None:
             return None
         if target.type not in operator.sql:
-            message = f"{operator.name} does not go with {tree['field']}, which is {_type_words(target.type)}"
+            message = f"{operator.name} does not go with {'.'.join(target.keys)}, which is {_type_words(target.type)}"
             self.problem(_at(path, "op"), "wrong_operator", message)
             return None
         if operator.takes != "nothing" and tree.get("value") is None:
@@ -147,19 +147,20 @@ class _Reader:
             value = self.checked(lambda: check_value(operator, target.type, raw), _at(path, "value"))
         return Comparison(target, operator.name, value)
 
-    def target(self, name: object, path: str, scope: frozenset[str]) -> Target | None:
-        if not isinstance(name, str):
-            self.problem(path, "unknown_field", "a field is named by a text")
+    def target(self, name: Any, path: str, scope: frozenset[str]) -> Target | None:
+        if not isinstance(name, str) and not _is_texts(name):
+            self.problem(path, "unknown_field", "a field is named by a text, or by a list of texts")
             return None
         try:
-            return resolve(name, scope)
+            return resolve(name, scope) if isinstance(name, str) else resolve_path(name, scope)
         except UnknownField as error:
             self.problem(path, error.code, str(error))
             return None
 
     def reference(self, raw: dict, path: str, scope: frozenset[str]) -> Ref | None:
-        name = raw.get("ref")
-        if set(raw) != {"ref"} or not isinstance(name, str) or not name.startswith("trigger."):
+        name: Any = raw.get("ref")
+        named = isinstance(name, str) and name.startswith("trigger.")
+        if set(raw) != {"ref"} or not (named or (_is_texts(name) and name[:1] == ["trigger"])):
             self.problem(path, "wrong_value", 'a value may be taken from the entry event: {"ref": "trigger.NAME"}')
             return None
         target = self.target(name, _at(path, "ref"), scope)
@@ -218,6 +219,11 @@ class _Reader:
         except BadValue as error:
             self.problem(f"{path}{error.suffix}", error.code, str(error))
             return None
+
+
+def _is_texts(value: object) -> bool:
+    """Long lists are not walked: no path is that long."""
+    return isinstance(value, list) and len(value) <= MAX_KEYS and all(isinstance(part, str) for part in value)
 
 
 def _given(tree: dict, key: str, default: object):

@@ -19,13 +19,14 @@ class Target:
 
     `space` says whose: contact (a registered field), attributes, event, trigger. `type` is text, number, boolean,
     instant or json (known only when the value is read). `stored` marks a NOT NULL column, whose comparison with a
-    literal cannot be NULL.
+    literal cannot be NULL. `own` marks the type or the time of an event itself, as against a property of that name.
     """
 
     space: str
     keys: tuple[str, ...]
     type: str
     stored: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True)

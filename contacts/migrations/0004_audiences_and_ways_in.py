@@ -21,6 +21,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name="contact",
+            options={
+                "permissions": [("erase_contact", "Can erase contacts"), ("export_contact", "Can export contacts")]
+            },
+        ),
         migrations.CreateModel(
             name="ContactMerge",
             fields=[
@@ -44,6 +50,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("kind", models.TextField()),
                 ("key_hash", models.BinaryField()),
+                ("made_with", models.TextField()),
                 ("erased_at", models.DateTimeField()),
             ],
             options={
@@ -92,23 +99,32 @@ class Migration(migrations.Migration):
                 ("name", models.TextField()),
                 ("digest", models.BinaryField()),
                 ("size", models.BigIntegerField()),
+                ("stored", models.BooleanField(db_default=False, default=False)),
                 ("format", models.JSONField(default=dict)),
                 ("mapping", models.JSONField(default=dict)),
                 ("options", models.JSONField(default=dict)),
+                ("dry", models.BooleanField(db_default=False, default=False)),
+                ("checked", models.JSONField(blank=True, null=True)),
                 ("state", models.TextField(db_default="waiting", default="waiting")),
                 ("position", models.BigIntegerField(db_default=0, default=0)),
                 ("line", models.BigIntegerField(db_default=0, default=0)),
                 ("created", models.BigIntegerField(db_default=0, default=0)),
                 ("updated", models.BigIntegerField(db_default=0, default=0)),
                 ("unchanged", models.BigIntegerField(db_default=0, default=0)),
+                ("repeated", models.BigIntegerField(db_default=0, default=0)),
                 ("refused", models.BigIntegerField(db_default=0, default=0)),
                 ("fault", models.TextField(blank=True, db_default="", default="")),
                 ("actor", models.TextField(blank=True, db_default="", default="")),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 "db_table": "import_runs",
+                "permissions": [
+                    ("import_contacts", "Can import contacts from files"),
+                    ("export_contacts", "Can export contacts to files"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -261,7 +277,7 @@ class Migration(migrations.Migration):
                 ),
                 ("moves_with_time", models.BooleanField(db_default=False, default=False)),
                 ("level", models.SmallIntegerField(db_default=0, default=0)),
-                ("written_in", models.BigIntegerField(db_default=0, default=0)),
+                ("seen_from", models.BigIntegerField(db_default=0, default=0)),
                 ("filled_to", models.BigIntegerField(db_default=0, default=0)),
                 ("swept_at", models.DateTimeField(blank=True, null=True)),
                 ("swept_to", models.BigIntegerField(db_default=0, default=0)),
@@ -279,6 +295,7 @@ class Migration(migrations.Migration):
                 ("contact_id", models.BigIntegerField()),
                 ("about", models.TextField()),
                 ("lane", models.TextField()),
+                ("due_at", models.DateTimeField()),
             ],
             options={
                 "db_table": "segment_checks",
@@ -316,8 +333,21 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="apikey",
+            name="public_key",
+            field=models.TextField(blank=True, db_default="", default=""),
+        ),
+        migrations.AddField(
+            model_name="apikey",
             name="last_event_at",
             field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddIndex(
+            model_name="contactchange",
+            index=models.Index(
+                condition=models.Q(("kind", "identity_conflict")),
+                fields=["-id"],
+                name="identity_conflicts_newest",
+            ),
         ),
         migrations.AddIndex(
             model_name="contactmerge",
@@ -353,7 +383,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="importrun",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "running", "stopped", "done"])),
+                condition=models.Q(("state__in", ["waiting", "running", "stopped", "done", "cancelled"])),
                 name="import_state_is_known",
             ),
         ),
@@ -397,13 +427,25 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="listmember",
             name="list",
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="contacts.list"),
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="contacts.list"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="listmember",
+            index=models.Index(fields=["list", "id"], name="members_of_a_list"),
         ),
         migrations.AddField(
             model_name="mergedrows",
             name="merge",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.CASCADE, related_name="+", to="contacts.contactmerge"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="contactchange",
+            index=models.Index(
+                fields=["old"], condition=models.Q(("kind", "identity_conflict")), name="conflicts_about_a_contact"
             ),
         ),
         migrations.AddIndex(
@@ -439,7 +481,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="segmentcheck",
-            index=models.Index(fields=["lane", "id"], name="segment_checks_of_a_lane"),
+            index=models.Index(fields=["lane", "due_at", "id"], name="segment_checks_of_a_lane"),
         ),
         migrations.AddConstraint(
             model_name="segmentcheck",
@@ -451,8 +493,12 @@ class Migration(migrations.Migration):
             model_name="segmentmember",
             name="segment",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="contacts.segment"
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="contacts.segment"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="segmentmember",
+            index=models.Index(fields=["segment", "id"], name="members_of_a_segment"),
         ),
         migrations.AddConstraint(
             model_name="importchunk",

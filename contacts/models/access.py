@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 class ApiKey(models.Model):
     """A secret or write key. Only its prefix and the SHA-256 of the whole key are kept: shown once, at creation.
 
-    Write keys (`kind` browser or server) may only append events; a browser's is public by nature.
+    Write keys (`kind` browser or server) may only append events; a browser's is public by nature, so it is kept.
     """
 
     name = models.TextField()
@@ -21,6 +21,7 @@ class ApiKey(models.Model):
     allowed_events = ArrayField(models.TextField(), default=list, db_default=[], blank=True)  # empty: any
     allowed_origins = ArrayField(models.TextField(), default=list, db_default=[], blank=True)  # empty: any
     identity_secret = models.TextField(default="", db_default="", blank=True)  # proves `user_hash`; empty: nobody can
+    public_key = models.TextField(default="", db_default="", blank=True)  # the whole key, which stands in every page
     last_event_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -43,12 +43,13 @@ class List(models.Model):
 
 class ListMember(models.Model):
     contact = models.ForeignKey("contacts.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
-    list = models.ForeignKey(List, on_delete=models.CASCADE, related_name="+")
+    list = models.ForeignKey(List, on_delete=models.CASCADE, related_name="+", db_index=False)
     joined_at = models.DateTimeField()
 
     class Meta:
         db_table = "list_members"
         constraints = [models.UniqueConstraint(fields=["contact", "list"], name="one_row_per_contact_and_list")]
+        indexes = [models.Index(fields=["list", "id"], name="members_of_a_list")]
 
 
 class Segment(models.Model):
@@ -67,11 +68,11 @@ class Segment(models.Model):
     reads = ArrayField(models.TextField(), default=list, db_default=[])
     moves_with_time = models.BooleanField(default=False, db_default=False)
     level = models.SmallIntegerField(default=0, db_default=0)  # one above the segments that its condition asks about
-    # the transaction that wrote the condition: filling begins when nobody who did not see it can still commit
-    written_in = models.BigIntegerField(default=0, db_default=0)
+    # transactions from this id on have seen the condition (0: not known yet): filling begins when those before are over
+    seen_from = models.BigIntegerField(default=0, db_default=0)
     filled_to = models.BigIntegerField(default=0, db_default=0)  # contact id: how far filling has come
-    swept_at = models.DateTimeField(null=True, blank=True)  # the last look for what only time changed
-    swept_to = models.BigIntegerField(default=0, db_default=0)
+    swept_at = models.DateTimeField(null=True, blank=True)  # when the last look for what only time changed began
+    swept_to = models.BigIntegerField(default=0, db_default=0)  # contact id: how far that look has come; 0: it is over
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -88,7 +89,7 @@ class Segment(models.Model):
 class SegmentMember(models.Model):
     """The id names the stay: `segment_entered` and `segment_left` carry it in their keys, so each is told once."""
 
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+")
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="+", db_index=False)
     contact_id = models.BigIntegerField()  # no foreign key: millions of rows, and contacts are never deleted
     entered_at = models.DateTimeField()
 
@@ -97,6 +98,7 @@ class SegmentMember(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contact_id", "segment"], name="one_row_per_contact_and_segment"),
         ]
+        indexes = [models.Index(fields=["segment", "id"], name="members_of_a_segment")]
 
 
 class SegmentCheck(models.Model):
@@ -104,12 +106,15 @@ class SegmentCheck(models.Model):
     transaction of the change, so that whoever checks later sees it. Several rows of one contact are one check."""
 
     contact_id = models.BigIntegerField()
-    about = models.TextField()  # as in Segment.reads; `created`: every segment
+    about = models.TextField()  # as in Segment.reads; `created`: every segment; `itself:<slug>`: this one
     lane = models.TextField()
+    # not before the clock of the change, nor before an event that lies ahead: a check that began earlier would not
+    # count it
+    due_at = models.DateTimeField()
 
     class Meta:
         db_table = "segment_checks"
         constraints = [
             models.CheckConstraint(condition=Q(lane__in=["urgent", "bulk"]), name="segment_check_lane_is_known"),
         ]
-        indexes = [models.Index(fields=["lane", "id"], name="segment_checks_of_a_lane")]
+        indexes = [models.Index(fields=["lane", "due_at", "id"], name="segment_checks_of_a_lane")]

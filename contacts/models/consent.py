@@ -9,10 +9,10 @@ class ConsentRecord(models.Model):
 
     contact_id = models.BigIntegerField()
     category = models.TextField()  # tracking · marketing · data_processing · sale
-    topic = models.TextField(default="", db_default="", blank=True)  # marketing only; empty: all
+    topic = models.TextField(default="", db_default="", blank=True)  # marketing only; empty: all; or a channel
     state = models.TextField()  # granted · denied
     recorded_at = models.DateTimeField()
-    source = models.TextField()  # api · import · browser · preferences · admin
+    source = models.TextField()  # api · import · event · preferences · admin · confirm
     evidence = models.JSONField(null=True)
 
     class Meta:

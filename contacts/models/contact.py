@@ -28,6 +28,7 @@ class Contact(models.Model):
 
     class Meta:
         db_table = "contacts"
+        permissions = [("erase_contact", "Can erase contacts"), ("export_contact", "Can export contacts")]
         constraints = [
             models.CheckConstraint(condition=Q(merged_into=None) | ~Q(merged_into=F("id")), name="no_merge_into_self"),
         ]
@@ -46,7 +47,7 @@ class ContactChange(models.Model):
 
     contact_id = models.BigIntegerField()
     changed_at = models.DateTimeField()
-    kind = models.TextField()  # attribute · field · tag · list · identity · identity_conflict
+    kind = models.TextField()  # attribute · field · tag · list · identity · identity_conflict · left_apart
     name = models.TextField()
     old = models.JSONField(null=True)
     new = models.JSONField(null=True)
@@ -54,4 +55,9 @@ class ContactChange(models.Model):
 
     class Meta:
         db_table = "contact_changes"
-        indexes = [models.Index(fields=["contact_id", "changed_at"], name="changes_of_a_contact")]
+        indexes = [
+            models.Index(fields=["contact_id", "changed_at"], name="changes_of_a_contact"),
+            models.Index(fields=["-id"], condition=Q(kind="identity_conflict"), name="identity_conflicts_newest"),
+            # erasure: who else once said a name of theirs
+            models.Index(fields=["old"], condition=Q(kind="identity_conflict"), name="conflicts_about_a_contact"),
+        ]

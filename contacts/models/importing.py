@@ -25,32 +25,43 @@ class ImportRun(models.Model):
     waiting   -- uploaded; the mapping is not confirmed yet
     running   -- waiting | stopped -> running: taken in slices by the bulk lane, or by the command that began it
     stopped   -- running -> stopped: by a person, or by a fault that `fault` tells
-    done      -- running -> done
+    done      -- running -> done; a dry run goes back to waiting, and leaves what it found in `checked`
+    cancelled -- waiting | running | stopped -> cancelled: what was committed stays
     """
 
     name = models.TextField()
     digest = models.BinaryField()  # SHA-256 of the file: the same file goes on where it stopped
     size = models.BigIntegerField()  # bytes
-    format = models.JSONField(default=dict)  # {"encoding", "delimiter"}
-    mapping = models.JSONField(default=dict)
-    options = models.JSONField(default=dict)  # {"dry_run", "list", "tag", …}
+    stored = models.BooleanField(default=False, db_default=False)  # in import_chunks, or in a file that a command reads
+    format = models.JSONField(default=dict)  # {"encoding", "delimiter", "quote"}
+    mapping = models.JSONField(default=dict)  # {"columns": {NAME: {"to", "type"}}, "key"}
+    options = models.JSONField(default=dict)  # {"existing", "tags", "lists", "consents", "evidence"}
+    dry = models.BooleanField(default=False, db_default=False)  # it writes nothing but its own figures
+    checked = models.JSONField(null=True, blank=True)  # what the last dry run counted
     state = models.TextField(default="waiting", db_default="waiting")
     position = models.BigIntegerField(default=0, db_default=0)  # bytes read and committed
     line = models.BigIntegerField(default=0, db_default=0)
     created = models.BigIntegerField(default=0, db_default=0)
     updated = models.BigIntegerField(default=0, db_default=0)
     unchanged = models.BigIntegerField(default=0, db_default=0)
+    repeated = models.BigIntegerField(default=0, db_default=0)  # rows about somebody of whom a row just before spoke
     refused = models.BigIntegerField(default=0, db_default=0)
     fault = models.TextField(default="", db_default="", blank=True)
     actor = models.TextField(default="", db_default="", blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "import_runs"
+        permissions = [
+            ("import_contacts", "Can import contacts from files"),
+            ("export_contacts", "Can export contacts to files"),
+        ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["waiting", "running", "stopped", "done"]), name="import_state_is_known"
+                condition=Q(state__in=["waiting", "running", "stopped", "done", "cancelled"]),
+                name="import_state_is_known",
             ),
         ]
         indexes = [models.Index(fields=["id"], condition=Q(state="running"), name="imports_to_go_on_with")]

@@ -26,8 +26,9 @@ class OptInRequest(models.Model):
 class ErasedIdentity(models.Model):
     """A keyed hash of a name that an erased person had: enough to keep them out, not enough to know them."""
 
-    kind = models.TextField()  # email · external_id · phone
+    kind = models.TextField()  # email · external_id · phone · anonymous_id
     key_hash = models.BinaryField()
+    made_with = models.TextField()  # the fingerprint of the key, without which the hash means nothing
     erased_at = models.DateTimeField()
 
     class Meta:

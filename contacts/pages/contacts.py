@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -18,9 +17,10 @@ from django.utils.safestring import SafeString
 
 from contacts import clock, identifiers, timeline, timeline_sources  # noqa: F401  (registers its sources)
 from contacts.models import Contact, ContactIdentity, ContactTag, Tag
-from contacts.pages import floors
-from contacts.pages.cells import NOTHING, moment, pill, stacked, tags, words, zone
+from contacts.pages import contact_deeds, contact_edit, contact_facts, floors
+from contacts.pages.cells import NOTHING, moment, pill, stacked, tags, zone
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
+from contacts.pages.contact_facts import consents_of, tags_of
 
 TIMELINE_PAGE = 30
 ATTRIBUTES_SHOWN = 200
@@ -138,6 +138,10 @@ class ContactAdmin(ReadOnlyAdmin):
                 self.admin_site.admin_view(self.timeline_view),
                 name="contacts_contact_timeline",
             ),
+            path("<int:pk>/edit/", self.admin_site.admin_view(self.edit_view), name="contacts_contact_edit"),
+            path(
+                "<int:pk>/audience/", self.admin_site.admin_view(self.audience_view), name="contacts_contact_audience"
+            ),
             *super().get_urls(),
         ]
 
@@ -167,9 +171,17 @@ class ContactAdmin(ReadOnlyAdmin):
             "stage": floors.stages([contact.pk]).get(contact.pk, ""),
             "marketing": next((row["state"] for row in consents if row["what"] == "Marketing"), ""),
             "panels": floors.panels(contact_id=contact.pk, now=now),
+            "actions": floors.actions(request, contact.pk),
+            "may_change": self._may_change(request, contact),
             "identities": ContactIdentity.objects.filter(contact_id=contact.pk).order_by("kind", "value")[:50],
+            "conflicts": contact_facts.conflicts_of(contact.pk),
             "tags": tags_of([contact.pk]).get(contact.pk, []),
+            "lists": contact_facts.lists_of(contact.pk),
+            "segments": contact_facts.segments_of(contact.pk),
             "consents": consents,
+            "consent_history": contact_facts.consent_history(contact.pk),
+            "changes": contact_facts.changes_of(contact.pk),
+            **contact_deeds.choices(contact.pk),
             "attributes": sorted(contact.attributes.items())[:ATTRIBUTES_SHOWN]
             if isinstance(contact.attributes, dict)
             else [],
@@ -183,6 +195,32 @@ class ContactAdmin(ReadOnlyAdmin):
         context = {"contact": contact, **self._timeline(request, contact)}
         return TemplateResponse(request, "admin/contacts/timeline_entries.html", context)
 
+    def _may_change(self, request: HttpRequest, contact: Contact) -> bool:
+        gone = contact.merged_into_id is not None or contact.erased_at is not None
+        return not gone and request.user.has_perm("contacts.change_contact")
+
+    def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        contact = self._changeable(request, pk)
+        common = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "crumbs": [*self.crumbs(), (str(contact), contact_deeds.page_of(pk)), ("Edit", "")],
+            "title": str(contact),
+        }
+        return contact_edit.edit(request, contact, common)
+
+    def audience_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST: add or remove a tag, or put the contact into a list or take them out."""
+        if request.method != "POST":
+            raise PermissionDenied
+        return contact_deeds.audience(request, self._changeable(request, pk))
+
+    def _changeable(self, request: HttpRequest, pk: int) -> Contact:
+        contact = self._contact(request, str(pk))
+        if not self._may_change(request, contact):
+            raise PermissionDenied
+        return contact
+
     def _timeline(self, request: HttpRequest, contact: Contact) -> Mapping[str, Any]:
         known = {source.name: source.label for source in timeline.sources()}
         only = request.GET.get("only", "")
@@ -194,33 +232,3 @@ class ContactAdmin(ReadOnlyAdmin):
         except timeline.BadCursor as error:
             raise Http404("There is no such page of the timeline") from error
         return {"timeline": shown, "only": only, "sources": known, "tz": zone(contact.timezone)}
-
-
-def tags_of(contact_ids: list[int]) -> dict[int, list[str]]:
-    """The tag names of each contact, in alphabetical order. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT c.contact_id, array_agg(t.name ORDER BY t.name) FROM contact_tags c JOIN tags t ON t.id = c.tag_id
-             WHERE c.contact_id = ANY(%s) GROUP BY c.contact_id
-            """,
-            [contact_ids],
-        )
-        return dict(cursor.fetchall())
-
-
-def consents_of(contact_id: int) -> list[dict[str, Any]]:
-    """What holds now of each category and topic: the last word on it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT ON (category, topic) category, topic, state, recorded_at, source FROM consent_records
-             WHERE contact_id = %s ORDER BY category, topic, id DESC
-            """,
-            [contact_id],
-        )
-        rows = cursor.fetchall()
-    return [
-        {"what": words(category) + (f": {topic}" if topic else ""), "state": state, "at": at, "source": source}
-        for category, topic, state, at, source in rows
-    ]

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts import clock
 from contacts.models import ContactEvent
+from contacts.pages import live
 from contacts.pages.cells import link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.pages.contacts import contact_ids_of, names_of
+from contacts.pages.live import LOOKED_AT
 from contacts.timeline_sources import describe, summary
 
-# There is no index on the type alone (it would cost every insert), so a filter by type looks at the newest events only.
-LOOKED_AT = 200_000
 TYPES_FROM = 5_000
 
 
@@ -89,6 +91,7 @@ class ContactEventAdmin(RecordAdmin):
     list_display = ("what", "who", "occurred", "source", "used")
     list_display_links = ("what",)
     list_filter = (TypeFilter, RecordedFilter, HeldFilter)
+    list_before_template = "admin/contacts/event_tabs.html"
     ordering = ("-id",)
     search_fields = ("contact_id",)
     search_help_text = "A contact's email or external id"
@@ -98,6 +101,19 @@ class ContactEventAdmin(RecordAdmin):
         "Events arrive over the API, from your web pages, or from an import. For a key to send the first one:",
         ".venv/bin/python manage.py create_api_key --name first --scopes events:write",
     )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"tab": "log", **(extra_context or {})})
+
+    def get_urls(self) -> list[Any]:
+        def at(address: str, view: Callable[..., HttpResponse], name: str) -> Any:
+            return path(address, self.admin_site.admin_view(partial(view, model_admin=self)), name=name)
+
+        return [
+            at("live/", live.page, "contacts_contactevent_live"),
+            at("live/rows/", live.rows, "contacts_contactevent_live_rows"),
+            *super().get_urls(),
+        ]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         if not search_term.strip():

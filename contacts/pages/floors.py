@@ -1,7 +1,8 @@
 """What the floors above contribute to the pages of the floors below: they register here, nobody imports upwards.
 
 A name: what an id of an upper floor is called, and where its page is (`workflow`, `enrolment`).
-A stage: the lifecycle stage of contacts, for the list. A panel: a card on the contact's page."""
+A stage: the lifecycle stage of contacts, for the list. A panel: a card on the contact's page. An action: a page on
+which something is done with a contact, in the menu of the contact's page; other rooms of this floor add theirs, too."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,34 @@ class ShownPanel:
     context: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Action:
+    """`url_name` takes the contact's id; it is a page that asks before it acts. `permission`: who sees it. `place`:
+    lower stands higher; `danger`: it cannot be taken back."""
+
+    title: str
+    url_name: str
+    permission: str
+    icon: str
+    place: int = 50
+    danger: bool = False
+
+
+@dataclass(frozen=True)
+class ShownAction:
+    title: str
+    url: str
+    icon: str
+    danger: bool
+
+
 Namer = Callable[[Collection[int]], Mapping[int, Name]]
 Stages = Callable[[Collection[int]], Mapping[int, str]]
 
 _namers: dict[str, Namer] = {}
 _panels: dict[str, Panel] = {}
 _stages: dict[str, Stages] = {}
+_actions: dict[str, Action] = {}
 
 
 def register_names(kind: str, namer: Namer) -> None:
@@ -64,6 +90,21 @@ def panels(*, contact_id: int, now: datetime) -> list[ShownPanel]:
         if context is not None:
             shown.append(ShownPanel(panel.title, panel.template, context))
     return shown
+
+
+def register_action(
+    title: str, url_name: str, permission: str, icon: str, *, place: int = 50, danger: bool = False
+) -> None:
+    _actions[url_name] = Action(title, url_name, permission, icon, place, danger)
+
+
+def actions(request: HttpRequest, contact_id: int) -> list[ShownAction]:
+    """What whoever asks may do with this contact."""
+    return [
+        ShownAction(action.title, reverse(action.url_name, args=[contact_id]), action.icon, action.danger)
+        for action in sorted(_actions.values(), key=lambda action: action.place)
+        if request.user.has_perm(action.permission)
+    ]
 
 
 def register_stages(stages: Stages) -> None:

@@ -18,7 +18,9 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from contacts import access, clock
+from contacts.collect import write_keys
 from contacts.models import ApiKey
+from contacts.pages import installation, write_key
 from contacts.pages.cells import NOTHING, moment, pill, tags
 from contacts.pages.changelists import Empty, RecordAdmin
 
@@ -49,14 +51,21 @@ class NewKey(forms.Form):
     scopes = forms.MultipleChoiceField(
         choices=list(SCOPES.items()), required=False, widget=forms.CheckboxSelectMultiple
     )
+    events, origins = write_key.Narrowing.base_fields["events"], write_key.Narrowing.base_fields["origins"]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("kind") == "secret" and not data.get("scopes"):
             self.add_error("scopes", "A secret key without a scope can do nothing; choose at least one.")
-        if data.get("kind") in {"server", "browser"}:
-            data["scopes"] = list(access.WRITE_KEY_SCOPES)
         return data
+
+    def make(self, now: datetime) -> str:
+        """The key, in the caller's transaction. Raises BadKeyRequest."""
+        said = self.cleaned_data
+        if said["kind"] == "secret":
+            return access.create_key(name=said["name"], kind="secret", scopes=said["scopes"], now=now)
+        limits = {"events": said["events"], "origins": said["origins"]} if said["kind"] == "browser" else {}
+        return write_keys.create_write_key(name=said["name"], kind=said["kind"], now=now, **limits)
 
 
 @admin.register(ApiKey)
@@ -119,16 +128,28 @@ class ApiKeyAdmin(RecordAdmin):
                 ("Created", moment(row.created_at)),
                 ("Last used", moment(row.last_used_at)),
                 ("Expires", moment(row.expires_at) if row.expires_at else "never"),
+                *(write_key.facts(row) if row.kind != "secret" else []),
                 *([("Revoked", moment(row.revoked_at))] if row.revoked_at else []),
             ],
             "may_revoke": row.revoked_at is None and self.may_revoke(request),
+            **write_key.narrowing(row, may_change=self.may_revoke(request)),
         }
 
     # -- making and revoking --------------------------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
         revoke = self.admin_site.admin_view(self.revoke_view)
-        return [path("<int:pk>/revoke/", revoke, name="contacts_apikey_revoke"), *super().get_urls()]
+        return [
+            path("<int:pk>/revoke/", revoke, name="contacts_apikey_revoke"),
+            path("<int:pk>/narrow/", self.admin_site.admin_view(self.narrow_view), name="contacts_apikey_narrow"),
+            path(
+                "<int:pk>/drop-secret/",
+                self.admin_site.admin_view(write_key.drop_secret),
+                name="contacts_apikey_drop_secret",
+            ),
+            *installation.urls(self.admin_site),
+            *super().get_urls(),
+        ]
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -142,18 +163,27 @@ class ApiKeyAdmin(RecordAdmin):
             "title": "New API key",
             "crumbs": self.crumbs("New key"),
             "form": form,
+            "limits": [form["events"], form["origins"]],
             "scopes": SCOPES.items(),
             "kinds": KINDS.items(),
         }
         if request.method == "POST" and form.is_valid():
             try:
                 with transaction.atomic():
-                    context["key"] = access.create_key(**form.cleaned_data, now=clock.now())
+                    context["key"] = form.make(clock.now())
             except access.BadKeyRequest as error:
                 form.add_error(None, str(error))
         response = TemplateResponse(request, "admin/contacts/api_key_new.html", context)
         response["Cache-Control"] = "no-store"  # the key is in this page and must not outlive it
         return response
+
+    def narrow_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST" or not self.may_revoke(request):
+            raise PermissionDenied
+        answer = write_key.narrow(request, pk)
+        if isinstance(answer, HttpResponse):
+            return answer
+        return self.change_view(request, str(pk), extra_context={"narrowing": answer})
 
     def revoke_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if request.method != "POST" or not self.may_revoke(request):

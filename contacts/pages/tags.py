@@ -1,21 +1,32 @@
-"""Tags, and how many contacts carry each."""
+"""Tags: how many contacts carry each, who they are, and taking one away again."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
-from contacts.models import Tag
+from contacts import transactions
+from contacts.audiences import tags
+from contacts.audiences.tags import Tagging
+from contacts.models import ContactTag, Tag
 from contacts.pages.cells import link
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
+from contacts.pages.members import cursor_of, members_page
 
 COUNTED = 10_000
+SOURCE = "admin"
+TAKEN_AT_ONCE = 2_000
+PATIENCE = 15.0  # seconds that somebody waits for a page
 
 
 @admin.register(Tag)
@@ -27,26 +38,100 @@ class TagAdmin(ReadOnlyAdmin):
     empty = Empty("sell", "No tags yet", "A tag comes to be when a journey's step, an import or the API first uses it.")
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT t.id, (SELECT count(*) FROM (SELECT 1 FROM contact_tags c WHERE c.tag_id = t.id LIMIT %s) n)
-                  FROM unnest(%s::bigint[]) AS t(id)
-                """,
-                [COUNTED + 1, [tag.pk for tag in rows]],
-            )
-            counts = dict(cursor.fetchall())
+        counts = _counts([tag.pk for tag in rows])
         for tag in rows:
             tag.shown_count = counts.get(tag.pk, 0)
 
     @admin.display(description="Contacts")
     def contacts(self, tag: Any) -> SafeString:
-        count = tag.shown_count
-        text = f"more than {COUNTED:,}" if count > COUNTED else f"{count:,}"
-        return link(text, f"{reverse('admin:contacts_contact_changelist')}?tag={tag.pk}")
+        return link(_counted(tag.shown_count), f"{reverse('admin:contacts_contact_changelist')}?tag={tag.pk}")
+
+    def get_urls(self) -> list[Any]:
+        take = self.admin_site.admin_view(self.take_view)
+        return [path("<int:pk>/take/", take, name="contacts_tag_take"), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """A tag has nothing to show but its contacts."""
-        return HttpResponseRedirect(f"{reverse('admin:contacts_contact_changelist')}?tag={object_id}")
+        """Who has it."""
+        tag = self._tag(request, object_id)
+        search = request.GET.get("q", "")[:255].replace("\x00", "")
+        before = cursor_of(request.GET.get("before", ""))
+        may_look = request.user.has_perm("contacts.view_contact")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "crumbs": self.crumbs(tag.name),
+            "title": tag.name,
+            "tag": tag,
+            "count": _counted(_counts([tag.pk])[tag.pk]),
+            "search": search,
+            "members": members_page("tag", tag.pk, search=search, before=before) if may_look else None,
+            "may_take": self._may_take(request),
+            "remove": reverse("admin:contacts_tag_take", args=[tag.pk]) if self._may_take(request) else "",
+        }
+        return TemplateResponse(request, "admin/contacts/tag.html", context)
+
+    def take_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST `contact`: take the tag from one; without, from everybody, and forget it."""
+        if request.method != "POST" or not self._may_take(request):
+            raise PermissionDenied
+        tag = self._tag(request, str(pk))
+        contact_id = cursor_of(request.POST.get("contact", ""))
+        if contact_id:
+            taking = [Tagging(contact_id, tag.name, SOURCE)]
+            if transactions.run(lambda now: tags.remove_tags(taking, now=now)):
+                messages.success(request, "The tag is removed.")
+            return HttpResponseRedirect(reverse("admin:contacts_tag_change", args=[pk]))
+        taken, rest = _take_from_everybody(tag)
+        if rest:
+            messages.warning(request, f"{taken:,} contacts have lost “{tag.name}”; others still have it. Go on?")
+            return HttpResponseRedirect(reverse("admin:contacts_tag_change", args=[pk]))
+        messages.success(request, f"“{tag.name}” is gone; {taken:,} contacts had it.")
+        return HttpResponseRedirect(reverse("admin:contacts_tag_changelist"))
+
+    def _may_take(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("contacts.delete_tag") and request.user.has_perm("contacts.change_contact")
+
+    def _tag(self, request: HttpRequest, pk: str) -> Tag:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        tag = Tag.objects.filter(pk=pk).first() if cursor_of(pk) else None
+        if tag is None:
+            raise Http404("There is no such tag")
+        return tag
+
+
+def _take_from_everybody(tag: Tag) -> tuple[int, bool]:
+    """How many lost it, and whether any still have it. Each portion is a transaction of its own."""
+    until, taken = time.monotonic() + PATIENCE, 0
+
+    def portion(now: datetime) -> int:
+        having = list(ContactTag.objects.filter(tag=tag).values_list("contact_id", flat=True)[:TAKEN_AT_ONCE])
+        if not having:
+            Tag.objects.filter(pk=tag.pk).delete()
+        return len(tags.remove_tags([Tagging(each, tag.name, SOURCE) for each in having], now=now, lane="bulk"))
+
+    while time.monotonic() < until:
+        now_taken = transactions.run(portion)
+        if not now_taken:
+            return taken, False
+        taken += now_taken
+    return taken, True
+
+
+def _counted(count: int) -> str:
+    return f"more than {COUNTED:,}" if count > COUNTED else f"{count:,}"
+
+
+def _counts(ids: Sequence[int]) -> dict[int, int]:
+    """Contacts of each tag, counted no further than just beyond COUNTED. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT t.id, (SELECT count(*) FROM (SELECT 1 FROM contact_tags c WHERE c.tag_id = t.id LIMIT %s) n)
+              FROM unnest(%s::bigint[]) AS t(id)
+            """,
+            [COUNTED + 1, list(ids)],
+        )
+        return dict(cursor.fetchall())

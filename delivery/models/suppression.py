@@ -7,8 +7,8 @@ from django.db.models import Q
 class Address(models.Model):
     """One row per address ever claimed or suppressed: the lock under which gate and suppression meet.
 
-    `key_hash` is the SHA-256 of the channel and the canonical address, so a suppression survives the erasure of its
-    contact; `shown` is what people typed, emptied by erasure."""
+    `key_hash` is the SHA-256 of the channel and the canonical address; `shown` is what people typed. Erasure empties
+    `shown` and puts a keyed hash in the place of the plain one, so a suppression survives the erasure of its person."""
 
     channel = models.TextField()
     key_hash = models.BinaryField()

@@ -1,5 +1,7 @@
 """What ESPs told us: the bodies as they came, and the feedback folded out of them."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 
@@ -11,12 +13,16 @@ class WebhookDelivery(models.Model):
     received_at = models.DateTimeField()
     folded_at = models.DateTimeField(null=True)
     error = models.TextField(default="", db_default="")
+    message_ids = ArrayField(models.BigIntegerField(), default=list, db_default=[])  # the messages that it is about
+    names_others = models.BooleanField(default=True, db_default=True)  # it says something of no message of ours, too
 
     class Meta:
         db_table = "webhook_inbox"
         verbose_name_plural = "webhook deliveries"
         indexes = [
             models.Index(fields=["id"], condition=models.Q(folded_at=None), name="webhook_inbox_to_fold"),
+            GinIndex(fields=["message_ids"], name="webhook_bodies_of_messages"),
+            models.Index(fields=["id"], condition=models.Q(names_others=True), name="webhook_bodies_of_others"),
         ]
 
 

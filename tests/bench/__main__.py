@@ -8,10 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.state import AlreadyRunning, State
-from tests.bench import engine, harness
+from tests.bench import engine, harness, imports, intake, segments
 from tests.drills.rig.processes import ROOT
 
-BENCHES: dict[str, Callable[..., harness.Result]] = {"engine": engine.run}
+BENCHES: dict[str, Callable[..., harness.Result]] = {
+    "engine": engine.run,
+    "imports": imports.run,
+    "intake": intake.run,
+    "segments": segments.run,
+}
 OUTPUT = ROOT / "var" / "bench"
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from contacts import clock
-from contacts.models import ContactEvent
+from contacts.models import ContactEvent, Tag
 from delivery.models import SandboxMail
 from scoring.models import LifecycleEvent, Ruleset
 from tests.browser.visit import visiting
@@ -16,15 +16,16 @@ from workflows.models import Enrolment, EntryRefusal
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LISTS = [
-    "contacts_contact", "contacts_contactevent", "contacts_tag", "contacts_apikey",
+    "contacts_contact", "contacts_segment", "contacts_list", "contacts_contactevent", "contacts_tag", "contacts_apikey",
     "workflows_workflow", "workflows_enrolment", "workflows_entryrefusal",
     "delivery_message", "delivery_suppression", "delivery_template", "delivery_provider", "delivery_sandboxmail",
     "scoring_ruleset", "scoring_lifecycleevent",
     "auth_user", "auth_group", "django_celery_beat_periodictask",
 ]  # fmt: skip
 ADDABLE = [
-    "contacts_apikey", "workflows_workflow", "delivery_suppression", "delivery_template", "scoring_ruleset",
-    "auth_user", "auth_group", "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
+    "contacts_segment", "contacts_list", "contacts_apikey", "workflows_workflow", "delivery_suppression",
+    "delivery_template", "scoring_ruleset", "auth_user", "auth_group", "django_celery_beat_periodictask",
+    "django_celery_beat_intervalschedule",
 ]  # fmt: skip
 LOOKS = {"light": {"policy": True}, "dark": {"dark": True}, "telephone": {"width": 390, "height": 844}}
 
@@ -45,8 +46,11 @@ def every_page(town: Inhabited) -> list[str]:
         change("contacts_contact", town.ana.pk),
         change("contacts_contact", town.ana.pk) + "?only=journeys",
         change("contacts_contact", town.mallory.pk),
+        reverse("admin:contacts_contact_edit", args=[town.mallory.pk]),
+        change("contacts_tag", Tag.objects.latest("id").pk),
         change("contacts_contactevent", ContactEvent.objects.latest("id").pk),
         change("contacts_apikey", town.key.pk),
+        reverse("admin:contacts_website"),
         change("workflows_workflow", town.journey.pk),
         change("workflows_workflow", town.broken_draft.pk),
         reverse("admin:workflows_workflow_versions", args=[town.journey.pk]) + "?number=1",

@@ -67,6 +67,14 @@ def test_a_list_is_separated_by_commas(environment):
     assert env.words("RESIDENCY_ALLOWED", "EU,UK") == ["EU", "UK"]
 
 
+def test_a_list_of_pairs_keeps_what_stands_behind_the_first_sign(environment):
+    environment["KAFKA_OPTIONS"] = "sasl.mechanism = PLAIN, sasl.password=a=b,"
+    assert env.pairs("KAFKA_OPTIONS") == {"sasl.mechanism": "PLAIN", "sasl.password": "a=b"}
+    environment["KAFKA_OPTIONS"] = "sasl.password"
+    with pytest.raises(env.BadSetting, match="KAFKA_OPTIONS"):
+        env.pairs("KAFKA_OPTIONS")
+
+
 def test_a_database_url_becomes_djangos_entry():
     entry = env.database("postgres://us%40er:p%2Fw@db.example:6432/na%20me?sslmode=require")
     assert entry == {

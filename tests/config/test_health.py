@@ -66,6 +66,11 @@ def test_an_installation_without_processes_names_them_all(db, client):
     assert client.get("/readyz").json()["missing"] == [*map(heartbeat_of, LANES), "dispatcher"]
 
 
+def test_the_reader_of_kafka_is_missed_where_there_is_a_kafka(db, client, beating, settings):
+    settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
+    assert client.get("/readyz").json()["missing"] == ["kafka"]
+
+
 def test_a_migration_that_is_not_applied_is_counted(db, client, beating):
     assert client.get("/readyz").status_code == 200, "applied, and remembered so"
     health.migrations.cache_clear()

@@ -48,8 +48,8 @@ def test_a_topics_own_word_holds_unless_everything_was_denied_later(now, said, d
     for topic, state in said:
         say(Consent(1, "marketing", state, topic=topic), now=now)
     topics = ["", "news", "offers"]
-    assert marketing_denied([1] * 3, topics) == {(1, topic) for topic in denied}
-    assert marketing_denied([2] * 3, topics) == set()
+    assert marketing_denied([1] * 3, topics, ["email"] * 3) == {(1, topic, "email") for topic in denied}
+    assert marketing_denied([2] * 3, topics, ["email"] * 3) == set()
 
 
 @pytest.mark.django_db
@@ -57,14 +57,14 @@ def test_where_people_must_opt_in_silence_is_a_denial(now, settings):
     settings.MARKETING_CONSENT = "opt_in"
     say(Consent(1, "marketing", "granted"), Consent(2, "marketing", "granted", topic="news"), now=now)
     asked = [(1, "news"), (2, "news"), (2, "offers"), (3, "news"), (3, "")]
-    denied = marketing_denied([contact for contact, _ in asked], [topic for _, topic in asked])
-    assert denied == {(2, "offers"), (3, "news"), (3, "")}
+    denied = marketing_denied([contact for contact, _ in asked], [topic for _, topic in asked], ["email"] * 5)
+    assert denied == {(2, "offers", "email"), (3, "news", "email"), (3, "", "email")}
 
 
 @pytest.mark.django_db
 def test_tracking_consent_says_nothing_about_marketing(now):
     say(Consent(1, "tracking", "denied"), now=now)
-    assert marketing_denied([1], [""]) == set()
+    assert marketing_denied([1], [""], ["email"]) == set()
 
 
 @pytest.mark.django_db
@@ -81,7 +81,7 @@ def test_repetitions_are_written_only_where_they_are_wanted(now):
 def test_a_topic_that_was_denied_with_all_the_others_can_be_granted_again(now):
     for topic, state in (("news", "granted"), ("", "denied"), ("news", "granted"), ("news", "granted")):
         say(Consent(1, "marketing", state, topic=topic), now=now, only_changes=True)
-    assert marketing_denied([1, 1], ["news", "offers"]) == {(1, "offers")}
+    assert marketing_denied([1, 1], ["news", "offers"], ["email"] * 2) == {(1, "offers", "email")}
     assert ConsentRecord.objects.count() == 3
 
 

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from contacts import audience, consent, identity
+from contacts import consent, identity
+from contacts.audiences import tags
 from contacts.consent import Consent
 from contacts.identifiers import Identifiers
 from contacts.models import Contact
@@ -25,7 +26,7 @@ def reader(db):
 def test_a_contact_has_the_contracted_shape(reader, now):
     with transaction.atomic():
         (ada,) = identity.resolve([Identifiers("ada", "Ada@example.com")], source="api", now=now).contact_ids
-        audience.add_tag(contact_ids=[ada], tag="vip", source="api", now=now)
+        tags.add_tag(contact_ids=[ada], tag="vip", source="api", now=now)
         consent.record(
             [
                 Consent(ada, "tracking", "granted"),
@@ -50,6 +51,7 @@ def test_a_contact_has_the_contracted_shape(reader, now):
         "attributes": {"plan": "trial"},
         "tags": ["vip"],
         "lists": [],
+        "segments": [],
         "frequency_cap": {"per_day": 2},
         "consents": {"tracking": "denied", "marketing": {"all": "granted", "news": "denied"}},
     }
@@ -101,13 +103,17 @@ def test_a_cursor_that_somebody_made_up_is_404(reader, cursor):
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_merged_and_erased_contacts_are_not_shown(reader, now):
+def test_merged_and_erased_contacts_are_not_listed_and_only_the_erased_are_nowhere(reader, now):
     living = Contact.objects.create()
-    gone = [Contact.objects.create(merged_into=living), Contact.objects.create(erased_at=now)]
-    assert [each["id"] for each in reader.get("/api/v1/contacts/").json()["results"]] == [str(living.public_id)]
-    for contact in gone:
+    merged, erased = Contact.objects.create(merged_into=living), Contact.objects.create(erased_at=now)
+    again = Contact.objects.create(merged_into=merged)
+    for contact in (living, merged, erased, again):
         contact.refresh_from_db()
-        assert reader.get(f"/api/v1/contacts/{contact.public_id}").status_code == 404
+    assert [each["id"] for each in reader.get("/api/v1/contacts/").json()["results"]] == [str(living.public_id)]
+    assert reader.get(f"/api/v1/contacts/{erased.public_id}").status_code == 404
+    for contact in (merged, again):
+        assert reader.get(f"/api/v1/contacts/{contact.public_id}").json()["id"] == str(living.public_id)
+        assert reader.get(f"/api/v1/contacts/{contact.public_id}/timeline").status_code == 200
 
 
 def test_reading_needs_its_scope():

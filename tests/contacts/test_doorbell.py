@@ -12,9 +12,7 @@ TASK, LANE = "workflows.advance", "urgent"
 def bells(monkeypatch):
     """The real doorbell, with what it publishes written down instead of sent."""
     published: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        doorbell.current_app, "send_task", lambda task, *, kwargs, queue, retry: published.append((task, queue))
-    )
+    monkeypatch.setattr(doorbell.current_app, "send_task", lambda task, *, queue, **_: published.append((task, queue)))
     monkeypatch.setitem(doorbell._silence, "until", 0.0)
     return published
 

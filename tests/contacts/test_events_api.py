@@ -232,3 +232,47 @@ def test_addresses_that_do_not_exist_answer_programs_and_people_each_in_their_wa
     assert page.headers["Content-Type"].startswith("text/html")
     assert problems.server_error(rf.get("/api/v1/events")).status_code == 500
     assert problems.bad_request(rf.get("/api/v1/events"), Exception()).status_code == 400
+
+
+# -- clocks and regions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_clock_that_is_wrong_is_set_right_by_when_the_batch_was_sent(api):
+    received = clock.now()
+    skew = timedelta(hours=5)
+    happened = received + skew - timedelta(minutes=30)
+    answer = api.post_events(good(1, occurred_at=happened.isoformat()), good(2), sent_at=(received + skew).isoformat())
+    assert answer["accepted"] == 2
+    told, untold = ContactEvent.objects.order_by("id")
+    assert abs(told.occurred_at - (received - timedelta(minutes=30))) < timedelta(seconds=30)
+    assert untold.occurred_at == untold.recorded_at
+
+
+@pytest.mark.django_db
+def test_without_it_or_with_a_late_delivery_events_stay_at_their_own_age(api):
+    happened = clock.now() - timedelta(days=3)
+    api.post_events(good(1, occurred_at=happened.isoformat()))
+    api.post_events(good(2, timestamp=happened.timestamp() * 1000), sent_at=happened.isoformat())
+    for stored in ContactEvent.objects.all():
+        assert abs(stored.occurred_at - happened) < timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sent_at", ["yesterday", [], True, "2026-03-04T12:00:00", 1e300])
+def test_a_sent_at_that_is_no_instant_is_a_bad_request(api, sent_at):
+    response = api.post_bytes(json.dumps({"events": [good()], "sent_at": sent_at}).encode())
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["loc"] == ["sent_at"]
+
+
+@pytest.mark.django_db
+def test_the_region_beside_an_event_is_the_one_of_its_context_unless_that_has_one(api, settings):
+    settings.RESIDENCY_ALLOWED = ["eu"]
+    answer = api.post_events(
+        good(1, region="us"), good(2, region="us", context={"region": "eu"}), good(3, region=" EU "), good(4, region=5)
+    )
+    assert [(each["index"], each["errors"][0]["code"]) for each in answer["rejected"]] == [
+        (0, "residency"), (3, "type")
+    ]  # fmt: skip
+    assert sorted(event.context["region"] for event in ContactEvent.objects.all()) == [" EU ", "eu"]

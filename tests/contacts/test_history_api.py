@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from contacts import audience, consent, identity
+from contacts import consent, identity
+from contacts.audiences import tags
 from contacts.consent import Consent
 from contacts.identifiers import Identifiers
 from contacts.models import Contact
@@ -27,7 +28,7 @@ def ada(now) -> Contact:
     record(event("ada", "signed_up", now, properties={"plan": "trial"}), event("bob"), now=now)
     contact = Contact.objects.get(external_id="ada")
     with transaction.atomic():
-        audience.add_tag(contact_ids=[contact.pk], tag="vip", source="api", now=now + timedelta(minutes=1))
+        tags.add_tag(contact_ids=[contact.pk], tag="vip", source="api", now=now + timedelta(minutes=1))
         consent.record(
             [Consent(contact.pk, "marketing", "denied", topic="news", evidence={"form": "footer"})],
             source="api",

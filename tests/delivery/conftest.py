@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from delivery import signals
 from tests.delivery.esp import Esp
@@ -25,6 +27,24 @@ def esp(settings) -> Iterator[Esp]:
     settings.ESP_RATE_LIMIT = 100_000
     yield stub
     stub.stop()
+
+
+@pytest.fixture
+def beside():
+    """Run something in a thread with a connection of its own; returns its future."""
+    pool = ThreadPoolExecutor(4)
+
+    def start(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+        def guarded() -> Any:
+            try:
+                return work(*args, **kwargs)
+            finally:
+                connection.close()
+
+        return pool.submit(guarded)
+
+    yield start
+    pool.shutdown()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,24 +19,6 @@ from delivery.suppression import NewSuppression
 from tests.delivery import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def beside():
-    """Run something in a thread with a connection of its own; returns its future."""
-    pool = ThreadPoolExecutor(4)
-
-    def start(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
-        def guarded() -> Any:
-            try:
-                return work(*args, **kwargs)
-            finally:
-                connection.close()
-
-        return pool.submit(guarded)
-
-    yield start
-    pool.shutdown()
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.bench import harness, journey
+from tests.bench import harness, intake_stream, journey
 from tests.bench.harness import Claim, Contender, Result, Round
 from tests.bench.peers.naive import tasks as naive
 
@@ -78,3 +78,16 @@ def test_the_naive_peer_decides_each_branch_both_ways():
     assert [naive.holds(condition, {}) for condition in conditions] == [False] * journey.STEPS
     with pytest.raises(ValueError, match="does not know"):
         naive.holds({"has_tag": "vip"}, yes)
+
+
+def test_intakes_stream_is_the_same_for_everybody_and_says_what_has_to_come_of_it():
+    from workflows.definition.validation import validate
+
+    assert [problem for problem in validate(intake_stream.definition()) if problem.severity == "error"] == []
+    events = list(intake_stream.elements(1, 400, people=50))
+    assert events == [
+        event for body in intake_stream.bodies(1, 400, 100, people=50) for event in json.loads(body)["events"]
+    ]
+    outcome = intake_stream.outcome(1, 400, people=50)
+    assert outcome.stored == 380
+    assert 0 < outcome.enrolled <= 54

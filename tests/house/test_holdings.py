@@ -5,8 +5,8 @@ from django.db import connection
 
 from contacts import holdings
 
-# the profile itself, and ledgers that hold no more of a person than a number
-NOT_A_HOLDING = {"contacts", "contact_merges"}
+# the profile itself
+NOT_A_HOLDING = {"contacts"}
 CONTACT_COLUMNS = ["contact_id", "recorded_contact_id", "survivor_id"]
 
 

@@ -38,12 +38,12 @@ BY_BOTH = {
 def test_a_change_asks_for_a_check_where_a_rule_looks_at_such(person, activated, now, written, kind, asked):
     activated(written)
     contact_id = person()
-    contacts_changed.send(sender=None, contact_ids=(contact_id,), kinds=frozenset({kind}), now=now)
+    contacts_changed.send(sender=None, contact_ids=(contact_id,), kinds=frozenset({kind}), lane="bulk", now=now)
     assert list(ScoreCheck.objects.values_list("contact_id", flat=True)) == ([contact_id] if asked else [])
 
 
 def test_retired_rules_ask_for_nothing(person, activated, now):
     activated(BY_FIELD)
     activated(rule("visited", 5))
-    contacts_changed.send(sender=None, contact_ids=(person(),), kinds=frozenset({"attribute"}), now=now)
+    contacts_changed.send(sender=None, contact_ids=(person(),), kinds=frozenset({"attribute"}), lane="bulk", now=now)
     assert not ScoreCheck.objects.exists()

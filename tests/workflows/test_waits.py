@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts.durations import parse_duration
+from contacts.durations import parse_duration, parse_offset
 from workflows import waits
 
 NEW_YORK, BERLIN, CAIRO = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin"), ZoneInfo("Africa/Cairo")
@@ -94,3 +94,46 @@ def test_no_local_time_is_later_than_its_first_occurrence(zone, day, at):
     instant = waits.instant_of(day, at, tz)
     earlier = instant - timedelta(hours=1)
     assert earlier.astimezone(tz).replace(tzinfo=None) < datetime.combine(day, at)
+
+
+@pytest.mark.parametrize(
+    ("value", "offset", "at", "expected"),
+    [
+        ("2026-06-10", "PT0S", "09:00", "2026-06-10T13:00"),  # nine in New York
+        ("2026-06-10", "-P3D", "09:00", "2026-06-07T13:00"),
+        ("2026-06-10", "P3D", None, "2026-06-13T04:00"),  # a date without a time is its midnight there
+        ("2026-03-09", "-P1D", "02:30", "2026-03-08T07:00"),  # skipped by the change: the first valid instant
+        ("2026-06-10T01:00:00Z", "PT0S", "09:00", "2026-06-09T13:00"),  # there it is still the ninth
+        ("2026-06-10T01:00:00Z", "-PT2H", None, "2026-06-09T23:00"),
+        ("2026-06-10T09:30", "PT0S", None, "2026-06-10T13:30"),  # without a zone: the clock on their wall
+        ("2020-06-10", "PT0S", "09:00", "2026-03-01T12:00"),  # past: at once
+    ],
+)
+def test_a_date_that_somebody_has(value, offset, at, expected):
+    wake = waits.around_date(
+        arrived=utc("2026-03-01T12:00"),
+        value=value,
+        offset=parse_offset(offset),
+        at=at and time.fromisoformat(at),
+        tz=NEW_YORK,
+        speed=1,
+    )
+    assert wake is not None and wake.at == utc(expected)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "2026-02-30", "9999-12-31T23:59:59Z", "0001-01-01"])
+def test_what_is_no_date_ends_no_wait(value):
+    wake = waits.around_date(
+        arrived=utc("2026-03-01T12:00"), value=value, offset=parse_offset("P2D"), at=None, tz=NEW_YORK, speed=1
+    )
+    assert wake is None or wake.at == utc("2026-03-01T12:00")
+
+
+def test_jitter_spreads_evenly_and_is_always_the_same_for_the_same_enrolment():
+    most = timedelta(minutes=10)
+    spread = [waits.jitter(number, most=most) for number in range(5000)]
+    assert spread == [waits.jitter(number, most=most) for number in range(5000)]
+    assert timedelta(0) <= min(spread) and max(spread) <= most
+    for minute in range(10):
+        share = sum(timedelta(minutes=minute) <= wait < timedelta(minutes=minute + 1) for wait in spread)
+        assert 400 < share < 600

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from contacts.durations import BadDuration, parse_duration
+from workflows.definition.strict import Name, Strict
+from workflows.triggers.registry import Trigger
 
 STEP_LIMIT = 200
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Strict(BaseModel):
-    """Unknown keys are mistakes, not extensions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 def iso_duration(text: str) -> str:
@@ -26,12 +24,6 @@ def iso_duration(text: str) -> str:
     except BadDuration as error:
         raise ValueError(str(error)) from error
     return text
-
-
-class EventTrigger(Strict):
-    type: Literal["event"]
-    event: Name
-    where: dict[str, Any] | None = None
 
 
 class ReEntry(Strict):
@@ -48,25 +40,30 @@ class ReEntry(Strict):
 
 
 class Entry(Strict):
-    trigger: EventTrigger
+    trigger: Trigger
     audience: dict[str, Any] | None = None
     re_entry: ReEntry = ReEntry()
 
 
 class Settings(Strict):
-    """`priority` goes from 1 to 10, 10 first."""
+    """`priority` goes from 1 to 10, 10 first. `rollout_percent` lets that share of the contacts in, always the same
+    ones, also when it is raised; of those, `holdout_percent` get nothing, so that there is something to compare with.
+    """
 
     lane: Literal["urgent", "bulk"] = "urgent"
     message_class: Literal["marketing", "transactional"] = "marketing"
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     override_frequency_cap: bool = False
     default_timezone: str | None = None
+    rollout_percent: Percent = 100
+    holdout_percent: Percent = 0
 
 
 class Step(Strict):
     type: Name
     name: str = ""
     config: dict[str, Any] = {}
+    skip_if: dict[str, Any] | None = None  # a condition: true at arrival, and the contact goes on at once
     next: dict[str, Key | None] = {}
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from delivery import templates
 from workflows import waits
-from workflows.definition.conditions import EVENT_SCOPE, condition_problems
+from workflows.definition.conditions import STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition, Step
 from workflows.steps import registry
@@ -33,17 +33,27 @@ def _schema_problems(error: ValidationError) -> Iterator[Problem]:
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         loc = [str(part) for part in item["loc"]]
         step = loc[1] if len(loc) > 2 and loc[0] == "steps" else None
+        if loc[:2] == ["entry", "trigger"]:
+            del loc[2:3]  # the kind of trigger, which pydantic takes for a place
         field = ".".join(loc[2:] if step else loc)
         yield Problem(step, field, _code(item["type"]), item["msg"])
 
 
+_CODES = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "union_tag_invalid": "unknown_type",
+    "union_tag_not_found": "missing",
+}
+
+
 def _code(pydantic_type: str) -> str:
-    return {"missing": "missing", "extra_forbidden": "unknown_field"}.get(pydantic_type, "bad_value")
+    return _CODES.get(pydantic_type, "bad_value")
 
 
 def _entry_problems(definition: Definition) -> Iterator[Problem]:
-    trigger, entry = definition.entry.trigger, definition.entry
-    yield from condition_problems(trigger.where, None, "entry.trigger.where", EVENT_SCOPE)
+    entry = definition.entry
+    yield from entry.trigger.problems()
     yield from condition_problems(entry.audience, None, "entry.audience", frozenset({"contact"}))
     if entry.re_entry.policy == "after_cooldown" and entry.re_entry.cooldown is None:
         yield Problem(None, "entry.re_entry.cooldown", "missing", "re-entry after a cooldown needs its length")
@@ -128,6 +138,9 @@ def _step_problems(definition: Definition) -> Iterator[Problem]:
             continue
         yield from _port_problems(key, step, step_type.ports(config))
         yield from step_type.problems(config, key)
+        yield from condition_problems(step.skip_if, key, "skip_if", STEP_SCOPE)
+        if step.skip_if is not None and not step_type.ports(config):
+            yield Problem(key, "skip_if", "no_way_on", "nothing comes after this step, so it cannot be skipped")
         for field, slug in template_references(config):
             named_templates.setdefault(slug, []).append((key, field))
     missing = set(named_templates) - set(templates.live_version_ids(sorted(named_templates)))

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from contacts import audience
-from workflows.definition.schema import Strict
+from contacts.audiences import tags
+from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 
@@ -25,8 +25,8 @@ class Tagging:
 
     @classmethod
     def apply(cls, effects: list[Tagging], now: datetime) -> None:
-        rows = [audience.Tagging(contact_id=e.contact_id, tag=e.tag, source=e.source) for e in effects]
-        audience.add_tags(rows, now=now)
+        rows = [tags.Tagging(contact_id=e.contact_id, tag=e.tag, source=e.source) for e in effects]
+        tags.add_tags(rows, now=now)
 
 
 class AddTag(StepType):

@@ -13,7 +13,7 @@ from pydantic import Field
 from contacts.conditions import Aliases, Condition, compile_condition, parse
 from workflows.definition.conditions import STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
-from workflows.definition.schema import Strict
+from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from workflows.definition.schema import Strict
+from workflows.definition.strict import Strict
 from workflows.steps.base import Cohort, Leave, Outcome, StepType
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from delivery import outbox, templates
 from delivery.requests import SendRequest
-from workflows.definition.schema import Strict
+from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 

@@ -1,30 +1,59 @@
-"""Wait for a while, or until a local time. The wake time is a column; nothing sleeps."""
+"""Wait: for a while, until a local time, an instant, or a date that the contact has. The wake time is a column; nothing
+sleeps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from django.conf import settings as installation
+from django.db import connection
 from pydantic import Field
 
-from contacts.durations import BadDuration, parse_duration
+from contacts.durations import BadDuration, parse_duration, parse_offset
 from workflows import waits
 from workflows.definition.problems import Problem
-from workflows.definition.schema import Strict
-from workflows.steps.base import Advance, Cohort, Outcome, StepType, WaitUntil
+from workflows.definition.strict import Name, Strict
+from workflows.steps.base import Advance, Cohort, Member, Outcome, StepType, WaitUntil
+from workflows.waits import Wake
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+# mode -> what it needs, what it may have; in all of them but the first `jitter` spreads those who wake together
+MODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "duration": (("for",), ()),
+    "local_time": (("at",), ("weekday",)),
+    "until": (("until",), ()),
+    "date_attribute": (("attribute",), ("offset", "at")),
+}
+HINTS = {
+    "for": "say how long, for example P3D or PT2H",
+    "at": "say at what local time, for example 09:00",
+    "until": "say until when, for example 2027-01-31T09:00:00Z",
+    "attribute": "say which attribute holds the date",
+}
 
 
 class WaitConfig(Strict):
-    """`duration` with `for`, or `local_time` with `at` and perhaps `weekday`."""
+    """`duration`: `for` an ISO 8601 duration. `local_time`: `at`, perhaps on a `weekday`. `until`: an instant.
+    `date_attribute`: the date in `attribute`, moved by `offset` (`-P3D`: before), perhaps `at` a local time.
+    `jitter`: up to so much later, another bit for everybody."""
 
-    mode: Literal["duration", "local_time"]
+    mode: Literal["duration", "local_time", "until", "date_attribute"]
     for_: Annotated[str | None, Field(alias="for")] = None
     at: Annotated[str | None, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = None
     weekday: Weekday | None = None
+    until: str | None = None
+    attribute: Name | None = None
+    offset: str | None = None
+    jitter: str | None = None
+
+    def given(self) -> dict[str, str]:
+        """The settings that were said, beside the mode, under their names in the definition."""
+        said = self.model_dump(by_alias=True, exclude={"mode"}, exclude_none=True)
+        return {name: str(value) for name, value in said.items()}
 
 
 class Wait(StepType):
@@ -33,37 +62,82 @@ class Wait(StepType):
     Config = WaitConfig
 
     def problems(self, config: WaitConfig, step: str) -> Iterable[Problem]:
-        if config.mode == "duration":
-            if config.for_ is None:
-                yield Problem(step, "config.for", "missing", "say how long, for example P3D or PT2H")
-            else:
+        needed, optional = MODES[config.mode]
+        given = config.given()
+        for name in needed:
+            if name not in given:
+                yield Problem(step, f"config.{name}", "missing", HINTS[name])
+        for name in given.keys() - {*needed, *optional, "jitter"}:
+            yield Problem(step, f"config.{name}", "unknown_field", f"a wait of mode {config.mode} has no {name!r}")
+        for name, read in (("for", parse_duration), ("offset", parse_offset), ("jitter", parse_duration)):
+            if name in given:
                 try:
-                    parse_duration(config.for_)
+                    read(given[name])
                 except BadDuration as error:
-                    yield Problem(step, "config.for", "bad_value", str(error))
-        elif config.at is None:
-            yield Problem(step, "config.at", "missing", "say at what local time, for example 09:00")
+                    yield Problem(step, f"config.{name}", "bad_value", str(error))
+        if config.until is not None and _instant(config.until) is None:
+            yield Problem(step, "config.until", "bad_value", "an instant names its zone, as in 2027-01-31T09:00:00Z")
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
         config: WaitConfig = prepared
-        arriving = any(not member.resumed for member in cohort.members)
+        arriving = [member for member in cohort.members if not member.resumed]
         zones = cohort.timezones() if arriving else {}
-        return [
-            Advance() if member.resumed else self._wait(config, zones.get(member.contact_id, ""), cohort, now)
-            for member in cohort.members
-        ]
-
-    def _wait(self, config: WaitConfig, contact_zone: str, cohort: Cohort, now: datetime) -> WaitUntil:
-        tz = waits.choose_zone(contact_zone, cohort.settings.default_timezone or "", installation.DEFAULT_TIMEZONE)
-        if config.mode == "duration":
-            duration = parse_duration(config.for_ or "")
-            wake = waits.after_duration(arrived=now, duration=duration, tz=tz, speed=installation.TIME_SPEED)
-        else:
-            wake = waits.next_local_time(
-                arrived=now,
-                at=time.fromisoformat(config.at or ""),
-                weekday=None if config.weekday is None else waits.WEEKDAYS.index(config.weekday),
-                tz=tz,
-                speed=installation.TIME_SPEED,
+        dates = _dates(config.attribute, arriving) if config.attribute and arriving else {}
+        outcomes: list[Outcome] = []
+        for member in cohort.members:
+            if member.resumed:
+                outcomes.append(Advance())
+                continue
+            tz = waits.choose_zone(
+                zones.get(member.contact_id, ""), cohort.settings.default_timezone or "", installation.DEFAULT_TIMEZONE
             )
-        return WaitUntil(at=wake.at, detail=wake.intent)
+            wake = _wake(config, tz, dates.get(member.contact_id, ""), now)
+            outcomes.append(_outcome(config, member, wake, now))
+        return outcomes
+
+
+def _wake(config: WaitConfig, tz: ZoneInfo, date: str, now: datetime) -> Wake | None:
+    """When it ends; None where the contact has no such date."""
+    speed = installation.TIME_SPEED
+    at = time.fromisoformat(config.at) if config.at else None
+    match config.mode:
+        case "duration":
+            return waits.after_duration(arrived=now, duration=parse_duration(config.for_ or ""), tz=tz, speed=speed)
+        case "local_time":
+            weekday = None if config.weekday is None else waits.WEEKDAYS.index(config.weekday)
+            return waits.next_local_time(arrived=now, at=at or time(), weekday=weekday, tz=tz, speed=speed)
+        case "until":
+            return waits.at_instant(arrived=now, target=_instant(config.until or "") or now, speed=speed)
+        case _:
+            offset = parse_offset(config.offset or "PT0S")
+            return waits.around_date(arrived=now, value=date, offset=offset, at=at, tz=tz, speed=speed)
+
+
+def _outcome(config: WaitConfig, member: Member, wake: Wake | None, now: datetime) -> Outcome:
+    if wake is None:
+        return Advance(detail={"no_date": config.attribute})
+    if wake.at <= now:
+        return Advance(detail=wake.intent)
+    if config.jitter:
+        by = waits.jitter(member.enrolment_id, most=parse_duration(config.jitter).total())
+        wake = waits.later(wake, by=by, speed=installation.TIME_SPEED)
+    return WaitUntil(at=wake.at, detail=wake.intent)
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else None
+
+
+def _dates(attribute: str, members: Iterable[Member]) -> dict[int, str]:
+    """Contact id -> the text in that attribute, of those who have one. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, (attributes -> %s)::text FROM contacts WHERE id = ANY(%s) AND attributes ? %s",
+            [attribute, [member.contact_id for member in members], attribute],
+        )
+        found = {contact_id: json.loads(value) for contact_id, value in cursor.fetchall()}
+    return {contact_id: value for contact_id, value in found.items() if isinstance(value, str)}

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.checks import Tags
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import transaction
@@ -23,6 +24,7 @@ class Command(BaseCommand):
     help = "Apply the migrations, make partitions ahead, and make a first staff login where there is none. Idempotent."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.check(tags=[Tags.database], databases=["default"])  # e.g. that the keys of tombstones are there
         call_command("migrate", interactive=False, verbosity=0)
         with transaction.atomic():
             partitions.make_ahead(now=clock.now())

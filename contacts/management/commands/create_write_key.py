@@ -4,7 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from contacts import access, transactions
+from contacts import transactions
+from contacts.access import BadKeyRequest
+from contacts.collect import write_keys
 
 
 class Command(BaseCommand):
@@ -12,13 +14,33 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="who will use it")
-        parser.add_argument("--kind", choices=["browser", "server"], default="browser", help="default: browser")
+        parser.add_argument("--kind", choices=write_keys.KINDS, default="browser", help="default: browser")
+        parser.add_argument(
+            "--allow-event",
+            action="append",
+            default=[],
+            metavar="TYPE",
+            help="a type of event that it may send; may be repeated; default: any but our own",
+        )
+        parser.add_argument(
+            "--origin",
+            action="append",
+            default=[],
+            metavar="ORIGIN",
+            help="a site whose pages may use it, such as https://www.example.com; may be repeated; default: any",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             key = transactions.run(
-                lambda now: access.create_key(name=options["name"], kind=options["kind"], scopes=[], now=now)
+                lambda now: write_keys.create_write_key(
+                    name=options["name"],
+                    kind=options["kind"],
+                    now=now,
+                    events=options["allow_event"],
+                    origins=options["origin"],
+                )
             )
-        except access.BadKeyRequest as error:
+        except BadKeyRequest as error:
             raise CommandError(str(error)) from error
         self.stdout.write(key)

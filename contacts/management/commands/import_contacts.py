@@ -1,74 +1,157 @@
-"""`import_contacts FILE`: a CSV file whose first row names the columns."""
+"""`import_contacts FILE`: a file of delimited text whose first row names the columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+import json
+import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from contacts import csv_rows, importing, transactions
-from contacts.csv_rows import BadHeader, BrokenLine
-from contacts.importing import Imported, Row
+from contacts import transactions
+from contacts.importing import dry, mapping, presets, reading, rejects, runs, sources
+from contacts.importing.batches import Batch, Batches, ahead, in_a_hurry, open_table
+from contacts.importing.bulk import Options, Stored
+from contacts.importing.csv_rows import BadHeader
+from contacts.importing.mapping import ColumnMap
+from contacts.importing.shape import EXISTING, UPDATE
+from contacts.importing.sniffing import Format, format_of
+from contacts.importing.sources import FileSource
+from contacts.models import ImportRun
 from contacts.progress import Progress
 
 
 class Command(BaseCommand):
     help = (
-        "Create or complete contacts from a CSV file (UTF-8). external_id, email, phone, timezone, locale, region, "
-        "owner_email and created_at are fields; consent_marketing and consent_tracking are true or false; every other "
-        "column becomes an attribute. The same file again changes nothing."
+        "Create or complete contacts from a file: CSV, TSV and the like, UTF-8, UTF-16 or Windows-1252. external_id, "
+        "email, phone, timezone, locale, region, owner_email and created_at are fields; consent_marketing and "
+        "consent_tracking are true or false; every other column becomes an attribute, unless a mapping says otherwise. "
+        "The same file again changes nothing, and goes on where it was interrupted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--dry-run", action="store_true", help="read and check every row, write nothing")
+        parser.add_argument("--delimiter", help="what stands between cells, `tab` for a tabulator; guessed otherwise")
+        parser.add_argument("--encoding", choices=[*reading.CODECS], help="guessed otherwise")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--mapping", type=Path, help='JSON: {"columns": {"E-mail": {"to": "email"}}, "key": "email"}')
+        how.add_argument("--preset", help="the name of a mapping that was saved in the admin")
+        parser.add_argument("--existing", choices=[*EXISTING], default=UPDATE, help="what to do with known people")
+        parser.add_argument("--list", action="append", default=[], help="a list that everybody joins")
+        parser.add_argument("--tag", action="append", default=[], help="a tag that everybody gets")
+        parser.add_argument("--rejects", type=Path, help="write the refused rows here, with line and reason")
+        parser.add_argument(
+            "--resume", action="store_true", help="only go on with an import of this file that was interrupted"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
         try:
-            size = path.stat().st_size
-            with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-                total = self._import(file, size, write=not options["dry_run"])
+            with in_a_hurry():
+                self._import(path, options)
         except OSError as error:
-            raise CommandError(f"{path}: {error.strerror}") from error
-        except BadHeader as error:
+            raise CommandError(f"{error.filename or path}: {error.strerror}") from error
+        except (BadHeader, ValueError) as error:
             raise CommandError(f"{path}: {error}") from error
-        refused = f", {len(total.refused):,} refused" if total.refused else ""
+
+    def _import(self, path: Path, options: dict[str, Any]) -> None:
+        surveyed = sources.survey(path)
+        format = _format(surveyed.format, options)
+        if surveyed.note and not options["encoding"]:
+            self.stderr.write(surveyed.note)
+        plan = _mapping(path, format, options)
+        rules = Options(options["existing"], tuple(options["tag"]), tuple(options["list"]))
+        lists = runs.known_lists()
+        if unknown := sorted(set(rules.lists) - lists):
+            raise CommandError(f"there is no list {unknown[0]!r}")
         if options["dry_run"]:
-            self.stdout.write(f"nothing written; every other row can be imported{refused}")
+            self._try(Batches(FileSource(path), format, plan, lists=lists), rules, surveyed.size)
             return
+        run = transactions.run(
+            lambda now: runs.begin(
+                name=path.name,
+                digest=surveyed.digest,
+                size=surveyed.size,
+                format=format,
+                mapping=plan,
+                options=rules,
+                actor="import_contacts",
+                now=now,
+                only_unfinished=options["resume"],
+            )
+        )
+        if run.position:
+            self.stderr.write(f"going on after line {run.line:,}")
+        self._work_off(
+            run,
+            Batches(FileSource(path), format, plan, lists=lists, position=run.position, line=run.line),
+            rules,
+        )
+        if options["rejects"]:
+            with options["rejects"].open("w", encoding="utf-8", newline="") as file:
+                file.writelines(rejects.as_csv(run.pk))
+        self._conclude(ImportRun.objects.get(pk=run.pk))
+
+    def _work_off(self, run: ImportRun, batches: Batches, rules: Options) -> None:
+        progress, refused = Progress(self.stderr), run.refused
+        for batch in ahead(lambda: iter(batches)):
+            began = time.monotonic()
+            done = runs.commit(run.pk, batch, rules)
+            batches.took(time.monotonic() - began)
+            if done is None:
+                progress.clear()
+                raise CommandError("somebody stopped this import, or another process is at work on it")
+            refused += len(done.refused)
+            self._show(progress, batch, run.size, done, refused)
+        progress.clear()
+        runs.finish(run.pk)
+
+    def _try(self, batches: Batches, rules: Options, size: int) -> None:
+        progress, total = Progress(self.stderr), Stored()
+        for batch in batches:
+            done = _foreseen(batch, rules)
+            total.add(done)
+            self._show(progress, batch, size, done, len(total.refused))
+        progress.clear()
+        refused = f", {len(total.refused):,} refused" if total.refused else ""
         self.stdout.write(
-            f"{total.created:,} created, {total.updated:,} updated, {total.unchanged:,} unchanged{refused}"
+            f"nothing written; every other row can be imported{refused}: {total.created:,} would be created, "
+            f"{total.updated:,} updated, {total.unchanged:,} unchanged"
         )
 
-    def _import(self, file: TextIO, size: int, *, write: bool) -> Imported:
-        total = Imported()
-        progress = Progress(self.stderr)
-        rows = _people(file)
-        read = 0
-        while batch := list(islice(rows, importing.BATCH)):
-            read += len(batch)
-            understood = [row for row in batch if isinstance(row, Row)]
-            done = Imported(refused=[row for row in batch if isinstance(row, BrokenLine)])
-            if write and understood:
-                done.add(_commit(understood))
-            total.add(done)
-            if done.refused:
-                progress.clear()
-            for row in sorted(done.refused, key=lambda row: row.line):
-                self.stderr.write(f"line {row.line}: {row.reason}")
-            progress.show(file.buffer.tell(), size, f"{read:,} rows, {len(total.refused):,} refused")
-        progress.clear()
-        return total
+    def _show(self, progress: Progress, batch: Batch, size: int, done: Stored, refused: int) -> None:
+        if done.refused:
+            progress.clear()
+        for row in done.refused:
+            self.stderr.write(f"line {row.line}: {row.reason}")
+        progress.show(batch.end, size, f"line {batch.line:,}, {refused:,} refused")
+
+    def _conclude(self, run: ImportRun) -> None:
+        repeated = f", {run.repeated:,} repeated" if run.repeated else ""
+        refused = f", {run.refused:,} refused" if run.refused else ""
+        self.stdout.write(
+            f"{run.created:,} created, {run.updated:,} updated, {run.unchanged:,} unchanged{repeated}{refused}"
+        )
 
 
-def _people(file: TextIO) -> Iterator[Row | BrokenLine]:
-    for row in csv_rows.read(csv_rows.lines_of(file), check_header=importing.check_columns):
-        yield row if isinstance(row, BrokenLine) else importing.understand(row)
+def _format(guessed: Format, options: dict[str, Any]) -> Format:
+    said = {name: options[name] for name in ("encoding", "delimiter") if options[name]}
+    if said.get("delimiter") in {"tab", "\\t"}:
+        said["delimiter"] = "\t"
+    return format_of({**guessed.as_json(), **said})
 
 
-def _commit(rows: list[Row]) -> Imported:
-    return transactions.run(lambda now: importing.import_people(rows, source="import", now=now))
+def _mapping(path: Path, format: Format, options: dict[str, Any]) -> ColumnMap:
+    if options["mapping"]:
+        return mapping.mapping_of(json.loads(options["mapping"].read_text(encoding="utf-8")))
+    if options["preset"]:
+        return presets.find(options["preset"])
+    return mapping.by_name(open_table(FileSource(path), format).header)
+
+
+def _foreseen(batch: Batch, rules: Options) -> Stored:
+    done = transactions.run(lambda now: dry.foresee(batch.rows, options=rules, now=now))
+    done.refused = sorted([*batch.refused, *done.refused])
+    return done

@@ -21,7 +21,7 @@ def upper_floors(monkeypatch):
     )
 
 
-def cmp(field: str, op: str, value: object = None) -> dict:
+def cmp(field: object, op: str, value: object = None) -> dict:
     return {"field": field, "op": op} if value is None else {"field": field, "op": op, "value": value}
 
 
@@ -60,6 +60,8 @@ SENTENCES = [
     # events at hand and entry events
     (cmp("event.plan", "eq", "trial"), "the event’s plan is “trial”"),
     (cmp("event.type", "eq", "signed_up"), "the event’s type is “signed_up”"),
+    (cmp(["event", "type"], "eq", "gift"), "the event’s property “type” is “gift”"),
+    (cmp(["attributes", "a.b"], "exists"), "a.b is known"),
     (cmp("trigger.total", "gt", 50), "the entry event’s total is greater than 50"),
     (cmp("event.order_id", "eq", {"ref": "trigger.order_id"}), "the event’s order_id is the entry event’s order_id"),
     # counted events

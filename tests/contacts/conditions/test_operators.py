@@ -8,7 +8,7 @@ import pytest
 
 from contacts.conditions import parse
 from contacts.conditions.operators import OPERATORS
-from tests.contacts.conditions.asking import holds, holds_for, make_contact
+from tests.contacts.conditions.asking import EVERYWHERE, holds, holds_for, make_contact
 
 pytestmark = pytest.mark.django_db
 
@@ -164,11 +164,38 @@ def test_the_creation_date_is_compared_as_an_instant(op, value, expected):
         ("items.0", {"items": ["pro"]}, False),
         ("First Name", {"First Name": "pro"}, True),
         ("größe", {"größe": "pro"}, True),
+        (["attributes", "company.plan"], {"company.plan": "pro"}, True),
+        (["attributes", "company.plan"], {"company": {"plan": "pro"}}, False),
+        (["attributes", "company", "plan"], {"company": {"plan": "pro"}}, True),
+        (["attributes", "a.b", "c"], {"a.b": {"c": "pro"}}, True),
+        (["attributes", "email"], {"email": "pro"}, True),
     ],
 )
 def test_names_lead_into_the_attributes(name, attributes, expected):
     contact = make_contact(attributes=attributes, email="someone@example.com")
     assert holds({"field": name, "op": "eq", "value": "pro"}, contact, NOW) is expected
+
+
+def test_a_property_that_is_called_like_a_part_of_its_event_is_reached_by_a_list():
+    at = "2026-03-04T10:00:00Z"
+    properties = {"type": "gift", "occurred_at": "yesterday", "a.b": 1}
+    event = {"type": "bought", "occurred_at": NOW, "properties": properties}
+    trigger = {"type": "bought", "occurred_at": at, "properties": properties}
+
+    def ask_of(name: object, value: object) -> bool | None:
+        condition = parse({"field": name, "op": "eq", "value": value}, scope=EVERYWHERE)
+        return holds_for(condition, NOW, contact={"attributes": {}}, event=event, trigger=trigger)
+
+    for space in ("event", "trigger"):
+        assert ask_of(f"{space}.type", "bought") is True
+        assert ask_of([space, "type"], "gift") is True
+        assert ask_of([space, "type"], "bought") is False
+        assert ask_of([space, "occurred_at"], "yesterday") is True
+        assert ask_of([space, "a.b"], 1) is True
+        assert ask_of(f"{space}.a.b", 1) is False
+    assert ask_of("trigger.occurred_at", at) is True
+    assert ask_of(["event", "type"], {"ref": ["trigger", "type"]}) is True
+    assert ask_of("event.type", {"ref": ["trigger", "type"]}) is False
 
 
 def test_windows_shrink_when_the_installation_runs_faster_than_life(settings):

@@ -1,0 +1,1 @@
+"""Segment's HTTP API and its browser client: bodies become messages, messages become people and events."""

@@ -1,0 +1,85 @@
+"""How events are written: keys, events and the queue of intake, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from contacts import json_rows
+
+SHARDS = 16  # one contact's events share a shard, and a shard is taken by one worker at a time
+
+# Keys are inserted sorted, so that two batches wait for each other in one direction only; events in the order of the
+# batch, so that their ids follow it. A key that somebody else is just inserting is waited for, and then is theirs.
+_INSERT = f"""
+WITH given AS MATERIALIZED (
+    SELECT (row->>0)::bigint AS contact_id, (row->>1)::bigint AS recorded_contact_id, row->>2 AS type,
+           (row->>3)::timestamptz AS occurred_at, row->4 AS properties, row->5 AS context,
+           (row->>6)::boolean AS processed, (row->>7)::boolean AS pending, decode(row->>8, 'hex') AS key_hash, position
+      FROM jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS new(row, position)),
+fresh AS (
+    INSERT INTO event_keys (key_hash, recorded_at) SELECT key_hash, %(now)s FROM given ORDER BY key_hash
+    ON CONFLICT (key_hash) DO NOTHING RETURNING key_hash),
+stored AS (
+    INSERT INTO contact_events (contact_id, recorded_contact_id, type, occurred_at, recorded_at,
+                                properties, context, source, processed, key_hash)
+    SELECT contact_id, recorded_contact_id, type, occurred_at, %(now)s,
+           properties, context, %(source)s, processed, key_hash
+      FROM given JOIN fresh USING (key_hash) ORDER BY position
+    RETURNING id, contact_id, key_hash),
+waiting AS (
+    INSERT INTO pending_events (event_id, recorded_at, lane, shard)
+    SELECT stored.id, %(now)s, %(lane)s, stored.contact_id %% {SHARDS}
+      FROM stored JOIN given USING (key_hash) WHERE given.pending)
+SELECT given.position - 1, stored.id FROM stored JOIN given USING (key_hash)
+"""
+
+
+class Row(NamedTuple):
+    """An event as it will be stored. A plain tuple: there is one for each event of a batch."""
+
+    place: int  # of the event in its batch
+    type: str
+    properties: Mapping[str, Any]
+    context: Mapping[str, Any]
+    contact_id: int
+    recorded_contact_id: int
+    occurred_at: datetime
+    processed: bool
+    pending: bool
+    key: str  # hexadecimal; no two rows have the same
+    zone: str  # to fill an empty one
+
+
+def insert(rows: Sequence[Row], *, source: str, lane: str, now: datetime) -> dict[int, int]:
+    """Store those whose key nobody had seen, and queue those that are `pending`. Position in `rows` -> event id, in
+    which duplicates are missing. Raises DataError or UnicodeEncodeError for what PostgreSQL cannot hold."""
+    if not rows:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            {
+                "rows": json_rows.dump(
+                    (
+                        row.contact_id,
+                        row.recorded_contact_id,
+                        row.type,
+                        row.occurred_at.isoformat(),
+                        row.properties,
+                        row.context,
+                        row.processed,
+                        row.pending,
+                        row.key,
+                    )
+                    for row in rows
+                ),
+                "now": now,
+                "source": source,
+                "lane": lane,
+            },
+        )
+        return dict(cursor.fetchall())

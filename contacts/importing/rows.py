@@ -1,0 +1,183 @@
+"""What a row says about a person, by the meaning of its columns. An empty cell says nothing: it never deletes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from contacts.collect.parsing import parse_instant
+from contacts.faults import Fault
+from contacts.identifiers import LONGEST, canonical
+from contacts.importing import values
+from contacts.importing.csv_rows import BrokenLine, Record
+from contacts.importing.mapping import (
+    ATTRIBUTE,
+    CONSENT,
+    CREATED_AT,
+    IDENTIFYING,
+    IGNORE,
+    LISTS,
+    TAGS,
+    Column,
+    ColumnMap,
+)
+from contacts.spreadsheets import APOSTROPHE, original
+from contacts.upserting import FIELDS, Person, field_fault, name_fault
+
+REMEMBERED = 5000  # distinct values of a column whose meaning is kept: most columns repeat a few
+MOST_WORDS = 100  # tags or lists in one row
+
+
+class Row(NamedTuple):
+    """A row that was understood."""
+
+    line: int
+    person: Person
+    raw: str = ""
+
+
+class _Said:
+    """What the cells of one row have said so far."""
+
+    __slots__ = ("attributes", "consents", "created_at", "fields", "lists", "tags")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.attributes: dict[str, Any] = {}
+        self.consents: dict[tuple[str, str], str] = {}
+        self.created_at: datetime | None = None
+        self.tags: list[str] = []
+        self.lists: list[str] = []
+
+
+Put = Callable[[str, _Said], str]  # takes a cell without surrounding space; the reason why it cannot be, or empty
+
+
+def understanding(
+    mapping: ColumnMap, header: Sequence[str], lists: Collection[str] = ()
+) -> Callable[[Record], Row | BrokenLine]:
+    """A function that says what a record of this header means, or why it cannot be imported: the first reason,
+    without the value. `lists`: the slugs that there are."""
+    columns = [mapping.columns.get(name, Column(IGNORE)) for name in header]
+    puts = [(position, _put(header[position], column, lists)) for position, column in enumerate(columns)]
+    steps = [(position, put) for position, put in puts if put]
+    key = mapping.key
+
+    def understand(record: Record) -> Row | BrokenLine:
+        cells = record.cells
+        said = _Said()
+        for position, put in steps:
+            cell = cells[position].strip()
+            if cell[:1] == APOSTROPHE:
+                cell = original(cell).strip()
+            if cell and (reason := put(cell, said)):
+                return BrokenLine(record.line, reason, record.raw)
+        fields = said.fields
+        if key and not fields.get(key):
+            return BrokenLine(record.line, f"names nobody: {key} is empty", record.raw)
+        if not any(name in fields for name in IDENTIFYING):
+            return BrokenLine(record.line, "names nobody: external_id, email and phone are empty", record.raw)
+        person = Person(
+            fields, said.attributes, said.consents, said.tags, said.lists, created_at=said.created_at, key=key
+        )
+        return Row(record.line, person, record.raw)
+
+    return understand
+
+
+def _put(name: str, column: Column, lists: Collection[str]) -> Put | None:
+    if column.to == IGNORE:
+        return None
+    if column.to in FIELDS:
+        return _field(name, column.to)
+    if column.to == CREATED_AT:
+        return _created_at(name)
+    if column.to in {TAGS, LISTS}:
+        return _words(name, column.to, frozenset(lists))
+    if column.to.startswith(CONSENT):
+        category, _, topic = column.to.removeprefix(CONSENT).partition(":")
+        return _consent(name, category, topic)
+    return _attribute(name, column.to.removeprefix(ATTRIBUTE), column.type)
+
+
+def _field(column: str, field: str) -> Put:
+    unique = field in IDENTIFYING
+    known: dict[str, str] = {}
+
+    def put(cell: str, said: _Said) -> str:
+        value = known.get(cell)
+        if value is None:
+            if found := field_fault(field, cell):
+                return f"{column}: {found.msg}"
+            value = canonical("phone", cell) if field == "phone" else cell
+            if not unique and len(known) < REMEMBERED:
+                known[cell] = value
+        said.fields[field] = value
+        return ""
+
+    def put_id(cell: str, said: _Said) -> str:
+        if len(cell) > LONGEST or not (cell.isascii() and cell.isprintable()):
+            return put(cell, said)
+        said.fields[field] = cell
+        return ""
+
+    return put_id if field == "external_id" else put
+
+
+def _attribute(column: str, attribute: str, kind: str) -> Put:
+    read = values.TYPES[kind][1]
+    known: dict[str, Any] = {}
+
+    def put(cell: str, said: _Said) -> str:
+        value = known.get(cell)
+        if value is None:
+            value = read(cell)
+            if value is None:
+                return f"{column}: {values.EXPECTED[kind]}"
+            if len(known) < REMEMBERED:
+                known[cell] = value
+        said.attributes[attribute] = value
+        return ""
+
+    return put
+
+
+def _consent(column: str, category: str, topic: str) -> Put:
+    def put(cell: str, said: _Said) -> str:
+        state = values.agreed(cell)
+        if state is None:
+            return f"{column}: must be true or false"
+        said.consents[category, topic] = state
+        return ""
+
+    return put
+
+
+def _created_at(column: str) -> Put:
+    def put(cell: str, said: _Said) -> str:
+        instant = parse_instant(cell)
+        if isinstance(instant, Fault):
+            return f"{column}: {instant.msg}"
+        said.created_at = instant
+        return ""
+
+    return put
+
+
+def _words(column: str, target: str, lists: frozenset[str]) -> Put:
+    def put(cell: str, said: _Said) -> str:
+        words = values.several(cell)
+        mine = said.tags if target == TAGS else said.lists
+        for word in words:
+            if wrong := name_fault(word):
+                return f"{column}: {wrong.msg}"
+            if target == LISTS and word not in lists:
+                return f"{column}: there is no such list"
+            if word not in mine:
+                mine.append(word)
+        if len(mine) > MOST_WORDS:
+            return f"{column}: more than {MOST_WORDS} {target}"
+        return ""
+
+    return put

@@ -1,0 +1,66 @@
+"""What the post office does not keep for ever: bodies of webhooks, and what messages and the log repeat of people.
+
+A batch at a time. Which messages were sent, when, and what became of them is kept, and so are all suppressions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+
+from contacts import durations, place, transactions
+from contacts.guarded import guarded_path
+
+BATCH = 1000
+_WALK = "retention of messages"
+
+
+def prune_batch() -> bool:
+    """Returns whether there may be more to do."""
+    bodies = transactions.run(_prune_webhooks)
+    messages = transactions.run(_blank_messages)
+    return bodies or messages
+
+
+def _prune_webhooks(now: datetime) -> bool:
+    if not settings.WEBHOOK_RETENTION:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM webhook_inbox WHERE id IN (
+                SELECT id FROM webhook_inbox WHERE folded_at < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+            """,
+            [now - durations.window(settings.WEBHOOK_RETENTION, speed=1.0), BATCH],
+        )
+        return cursor.rowcount == BATCH
+
+
+def _blank_messages(now: datetime) -> bool:
+    """The oldest messages first, by id; what they are about (journey, step, template) is nobody's and stays."""
+    if not settings.MESSAGE_RETENTION:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id FROM (SELECT id, created_at FROM messages WHERE id > %s ORDER BY id LIMIT %s) AS oldest
+             WHERE created_at < %s AND NOT EXISTS (SELECT FROM outbox WHERE message_id = oldest.id) ORDER BY id
+            """,
+            [place.reached(_WALK), BATCH, now - durations.window(settings.MESSAGE_RETENTION, speed=1.0)],
+        )
+        old = [message_id for (message_id,) in cursor.fetchall()]
+        if not old:
+            return False
+        with guarded_path():
+            cursor.execute(
+                "UPDATE messages SET context = jsonb_strip_nulls(jsonb_build_object('about', context->'about'))"
+                " WHERE id = ANY(%s) AND context - 'about' <> '{}'",
+                [old],
+            )
+            cursor.execute(
+                "UPDATE contact_send_log SET provider_said = '' WHERE message_id = ANY(%s) AND provider_said <> ''",
+                [old],
+            )
+    place.note(_WALK, old[-1])
+    return len(old) == BATCH

@@ -1,0 +1,1 @@
+"""An import as a loop over rows, one ORM call each."""

@@ -1,0 +1,34 @@
+"""One turn of a contender of intake's bench, in a process of its own: made ready, started by a line on its input, and
+over when it says so. `… FIRST COUNT PEOPLE`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.bench import intake_stream
+
+READY, GO, DONE = "ready", "go", "done"
+
+
+def play(take: Callable[[Sequence[dict[str, Any]]], object]) -> None:
+    """The events, and the connection, are there before the turn begins."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    first, count, people = (int(argument) for argument in sys.argv[1:4])
+    elements = list(intake_stream.elements(first, count, people=people))
+    connection.ensure_connection()
+    gc.collect()
+    gc.freeze()  # the events that wait here are not the contender's garbage to look through
+    print(READY, flush=True)
+    if sys.stdin.readline().strip() == GO:
+        take(elements)
+        print(DONE, flush=True)
+        sys.stdin.readline()  # stays until its cost was read

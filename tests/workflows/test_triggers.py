@@ -1,0 +1,164 @@
+"""Each kind of trigger starts its workflow, and nothing beside it does."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from django.db import transaction
+
+from contacts import clock, transactions
+from contacts.audiences import filling, lists, membership, segments, tags
+from contacts.models import Contact
+from scoring import lifecycle
+from tests import journeys
+from tests.journeys import definition, step
+from workflows.definition.validation import validate
+from workflows.models import Enrolment
+
+VIP = {"has_tag": "vip"}
+
+
+def journey(**trigger: str) -> dict:
+    return definition({"done": step("exit", {})}, entry={"trigger": trigger, "re_entry": {"policy": "every_time"}})
+
+
+def entered() -> list[tuple[int, str]]:
+    journeys.run()
+    return list(Enrolment.objects.order_by("id").values_list("contact_id", "trigger__type"))
+
+
+def within(deed, *args, **kwargs):
+    with transaction.atomic():
+        return deed(*args, **kwargs, now=clock.now())
+
+
+def tag(contact_id: int, name: str) -> None:
+    within(tags.add_tag, contact_ids=[contact_id], tag=name, source="api")
+
+
+def check_segments() -> None:
+    while transactions.run(filling.fill_batch):
+        pass
+    for lane in ("urgent", "bulk"):
+        while transactions.run(partial(membership.check_batch, lane)):
+            pass
+
+
+def person(n: int) -> int:
+    return journeys.contact(f"p{n}@example.com").pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tag_starts_the_journey_of_that_tag():
+    journeys.publish(journey(type="tag_added", tag="vip"))
+    ada, bob = person(1), person(2)
+    tag(ada, "vip")
+    tag(ada, "vip")
+    tag(bob, "other")
+    assert entered() == [(ada, "tag_added")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_joining_a_list_starts_the_journey_of_that_list_and_joining_again_does_so_again():
+    for slug in ("news", "offers"):
+        within(lists.create, slug=slug, name=slug)
+    journeys.publish(journey(type="list_joined", list="news"))
+    ada, bob = person(1), person(2)
+    within(lists.join, [lists.Place(ada, "news", "api"), lists.Place(bob, "offers", "api")])
+    assert entered() == [(ada, "list_joined")]
+    within(lists.leave, [lists.Place(ada, "news", "api")])
+    within(lists.join, [lists.Place(ada, "news", "api")])
+    assert entered() == [(ada, "list_joined")] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["segment_entered", "segment_left"])
+def test_entering_and_leaving_a_segment_start_journeys(kind):
+    within(segments.create, slug="vips", name="Important", condition=VIP)
+    check_segments()
+    journeys.publish(journey(type=kind, segment="vips"))
+    ada = person(1)
+    tag(ada, "vip")
+    check_segments()
+    assert entered() == ([(ada, kind)] if kind == "segment_entered" else [])
+    within(tags.remove_tags, [tags.Tagging(ada, "vip", "api")])
+    check_segments()
+    assert entered() == [(ada, kind)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_coming_to_a_lifecycle_stage_starts_the_journey_of_that_stage():
+    journeys.publish(journey(type="lifecycle_changed", to="mql"))
+    ada, bob = person(1), person(2)
+    within(lifecycle.move, contact_ids=[ada], to_stage="mql", reason="test", source="api")
+    within(lifecycle.move, contact_ids=[bob], to_stage="lead", reason="test", source="api")
+    assert entered() == [(ada, "lifecycle_changed")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_submitting_a_form_starts_the_journey_of_that_form():
+    journeys.publish(journey(type="form_submitted", form="contact-us"))
+    ada, bob = person(1), person(2)
+    journeys.track(ada, "form_submitted", properties={"form": "contact-us"})
+    journeys.track(bob, "form_submitted", properties={"form": "newsletter"})
+    assert entered() == [(ada, "form_submitted")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("trigger", "problem"),
+    [
+        ({"type": "list_joined", "list": "gone"}, ("entry.trigger.list", "ref_missing")),
+        ({"type": "segment_entered", "segment": "gone"}, ("entry.trigger.segment", "ref_missing")),
+        ({"type": "lifecycle_changed", "to": "king"}, ("entry.trigger.to", "bad_value")),
+        ({"type": "tag_added"}, ("entry.trigger.tag", "missing")),
+        ({"type": "tag_added", "tag": "t", "where": {}}, ("entry.trigger.where", "unknown_field")),
+        ({"type": "full_moon"}, ("entry.trigger", "unknown_type")),
+        ({}, ("entry.trigger", "missing")),
+        ({"type": "event", "event": "x", "where": {"field": 1}}, ("entry.trigger.where.field", "unknown_field")),
+    ],
+)
+def test_each_mistake_in_a_trigger_is_named_with_its_place(trigger, problem):
+    assert problem in [(found.field, found.code) for found in validate(journey(**trigger))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_steps_take_tags_away_and_put_on_and_off_lists_and_move_the_stage():
+    for slug in ("news", "offers"):
+        within(lists.create, slug=slug, name=slug)
+    ada = person(1)
+    tag(ada, "trial")
+    within(lists.join, [lists.Place(ada, "offers", "api")])
+    journeys.publish(
+        definition(
+            {
+                "untag": step("remove_tag", {"next": "join"}, tag="trial"),
+                "join": step("add_to_list", {"next": "leave"}, list="news"),
+                "leave": step("remove_from_list", {"next": "stage"}, list="offers"),
+                "stage": step("change_lifecycle_stage", {"next": None}, to="customer"),
+            }
+        )
+    )
+    journeys.track(ada, "signed_up")
+    journeys.run()
+    assert journeys.enrolment(ada).state == "completed"
+    on = Contact.objects.raw(
+        "SELECT c.*, (SELECT count(*) FROM contact_tags t WHERE t.contact_id = c.id) AS tags,"
+        " ARRAY(SELECT l.slug FROM list_members m JOIN lists l ON l.id = m.list_id WHERE m.contact_id = c.id) AS slugs"
+        " FROM contacts c WHERE c.id = %s",
+        [ada],
+    )[0]
+    assert (on.tags, on.slugs) == (0, ["news"])
+    assert lifecycle.current_stages([ada]) == {ada: "customer"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_that_was_deleted_since_is_passed_over():
+    within(lists.create, slug="news", name="News")
+    journeys.publish(definition({"join": step("add_to_list", list="news")}))
+    within(lists.delete, "news", source="api")
+    ada = person(1)
+    journeys.track(ada, "signed_up")
+    journeys.run()
+    assert journeys.enrolment(ada).state == "completed"

@@ -1,0 +1,28 @@
+"""How long intake remembers that it used an event: as long as the log remembers its key (`EVENT_KEY_RETENTION`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+
+from contacts import durations
+
+AT_ONCE = 5_000
+
+
+def prune_triggers(*, now: datetime) -> bool:
+    """Forget one batch of those that are older; whether there may be more. A claim that is forgotten early would do no
+    harm by itself: the key in the log still keeps the same event out."""
+    if not settings.EVENT_KEY_RETENTION:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM processed_triggers WHERE key_hash IN (
+                   SELECT key_hash FROM processed_triggers WHERE processed_at < %s ORDER BY processed_at LIMIT %s)
+            """,
+            [now - durations.window(settings.EVENT_KEY_RETENTION, speed=1.0), AT_ONCE],
+        )
+        return cursor.rowcount == AT_ONCE

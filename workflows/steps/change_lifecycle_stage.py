@@ -1,0 +1,53 @@
+"""Move the contact to a lifecycle stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from scoring import lifecycle
+from workflows.definition.problems import Problem
+from workflows.definition.strict import Strict
+from workflows.steps.base import Advance, Cohort, Outcome, StepType
+
+
+class StageConfig(Strict):
+    to: str
+
+
+@dataclass(frozen=True)
+class StageMove:
+    contact_id: int
+    to: str
+    step: str
+    source: str
+
+    @classmethod
+    def apply(cls, effects: list[StageMove], now: datetime) -> None:
+        """One call a target stage and step: a batch has few of them."""
+        groups: dict[tuple[str, str, str], list[int]] = {}
+        for effect in effects:
+            groups.setdefault((effect.to, effect.step, effect.source), []).append(effect.contact_id)
+        for (to, step, source), contact_ids in sorted(groups.items()):
+            lifecycle.move(contact_ids=contact_ids, to_stage=to, reason=f"step {step}", source=source, now=now)
+
+
+class ChangeLifecycleStage(StepType):
+    key = "change_lifecycle_stage"
+    label = "Change lifecycle stage"
+    Config = StageConfig
+
+    def problems(self, config: StageConfig, step: str) -> Iterable[Problem]:
+        if config.to not in lifecycle.STAGES:
+            known = ", ".join(lifecycle.STAGES)
+            yield Problem(step, "config.to", "bad_value", f"there is no stage {config.to!r}; there are {known}")
+
+    def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
+        config: StageConfig = prepared
+        source = f"workflow:{cohort.workflow_slug}"
+        return [
+            Advance(effects=(StageMove(member.contact_id, config.to, cohort.step, source),))
+            for member in cohort.members
+        ]

@@ -1,0 +1,74 @@
+"""Put the contact on a list, or take them off it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contacts.audiences import lists
+from workflows.definition.problems import Problem
+from workflows.definition.strict import Name, Strict
+from workflows.steps.base import Advance, Cohort, Effect, Outcome, StepType
+
+
+class ListConfig(Strict):
+    """`list` is the list's slug."""
+
+    list: Name
+
+
+@dataclass(frozen=True)
+class Joining:
+    place: lists.Place
+
+    @classmethod
+    def apply(cls, effects: list[Joining], now: datetime) -> None:
+        lists.join([effect.place for effect in effects], now=now)
+
+
+@dataclass(frozen=True)
+class Leaving:
+    place: lists.Place
+
+    @classmethod
+    def apply(cls, effects: list[Leaving], now: datetime) -> None:
+        lists.leave([effect.place for effect in effects], now=now)
+
+
+class _ListStep(StepType):
+    Config = ListConfig
+
+    def effect(self, place: lists.Place) -> Effect:
+        raise NotImplementedError
+
+    def problems(self, config: ListConfig, step: str) -> Iterable[Problem]:
+        if lists.unknown([config.list]):
+            yield Problem(step, "config.list", "ref_missing", f"there is no list {config.list!r}")
+
+    def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
+        config: ListConfig = prepared
+        if lists.unknown([config.list]):  # deleted since the workflow was published: the contact goes on
+            return [Advance(detail={"skipped": "no_list", "list": config.list}) for _ in cohort.members]
+        source = f"workflow:{cohort.workflow_slug}"
+        return [
+            Advance(effects=(self.effect(lists.Place(member.contact_id, config.list, source)),))
+            for member in cohort.members
+        ]
+
+
+class AddToList(_ListStep):
+    key = "add_to_list"
+    label = "Add to list"
+
+    def effect(self, place: lists.Place) -> Effect:
+        return Joining(place)
+
+
+class RemoveFromList(_ListStep):
+    key = "remove_from_list"
+    label = "Remove from list"
+
+    def effect(self, place: lists.Place) -> Effect:
+        return Leaving(place)

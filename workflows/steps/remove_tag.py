@@ -1,0 +1,40 @@
+"""Take a tag from the contact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from contacts.audiences import tags
+from workflows.definition.strict import Strict
+from workflows.steps.base import Advance, Cohort, Outcome, StepType
+
+
+class RemoveTagConfig(Strict):
+    tag: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True)
+class Untagging:
+    tagging: tags.Tagging
+
+    @classmethod
+    def apply(cls, effects: list[Untagging], now: datetime) -> None:
+        tags.remove_tags([effect.tagging for effect in effects], now=now)
+
+
+class RemoveTag(StepType):
+    key = "remove_tag"
+    label = "Remove tag"
+    Config = RemoveTagConfig
+
+    def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
+        config: RemoveTagConfig = prepared
+        source = f"workflow:{cohort.workflow_slug}"
+        return [
+            Advance(effects=(Untagging(tags.Tagging(member.contact_id, config.tag, source)),))
+            for member in cohort.members
+        ]

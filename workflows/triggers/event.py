@@ -1,0 +1,29 @@
+"""Any event that a producer sends, or that we record ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+from workflows.definition.conditions import EVENT_SCOPE, condition_problems
+from workflows.definition.problems import Problem
+from workflows.definition.strict import Name
+from workflows.triggers.base import PLACE, TriggerType
+
+
+class Event(TriggerType):
+    """`where` is a condition over the contact and `event.*`."""
+
+    type: Literal["event"]
+    label: ClassVar = "Event"
+    event: Name
+    where: dict[str, Any] | None = None
+
+    def event_type(self) -> str:
+        return self.event
+
+    def filter(self) -> dict[str, Any] | None:
+        return self.where
+
+    def problems(self) -> Iterable[Problem]:
+        return condition_problems(self.where, None, f"{PLACE}.where", EVENT_SCOPE)

@@ -1,0 +1,20 @@
+"""A contact submits a form: an event of type `form_submitted` with the property `form`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from workflows.definition.strict import Name
+from workflows.triggers.base import TriggerType, property_is
+
+
+class FormSubmitted(TriggerType):
+    type: Literal["form_submitted"]
+    label: ClassVar = "Form submitted"
+    form: Name
+
+    def event_type(self) -> str:
+        return "form_submitted"
+
+    def filter(self) -> dict[str, Any]:
+        return property_is("form", self.form)

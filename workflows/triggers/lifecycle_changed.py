@@ -1,0 +1,27 @@
+"""A contact comes to a lifecycle stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+from scoring import lifecycle
+from workflows.definition.problems import Problem
+from workflows.triggers.base import PLACE, TriggerType, property_is
+
+
+class LifecycleChanged(TriggerType):
+    type: Literal["lifecycle_changed"]
+    label: ClassVar = "Lifecycle stage changed"
+    to: str
+
+    def event_type(self) -> str:
+        return "lifecycle_changed"
+
+    def filter(self) -> dict[str, Any]:
+        return property_is("to", self.to)
+
+    def problems(self) -> Iterable[Problem]:
+        if self.to not in lifecycle.STAGES:
+            known = ", ".join(lifecycle.STAGES)
+            yield Problem(None, f"{PLACE}.to", "bad_value", f"there is no stage {self.to!r}; there are {known}")

@@ -1,0 +1,29 @@
+"""A contact joins a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+from contacts.audiences import lists
+from workflows.definition.problems import Problem
+from workflows.definition.strict import Name
+from workflows.triggers.base import TriggerType, property_is, ref_missing
+
+
+class ListJoined(TriggerType):
+    """`list` is the list's slug."""
+
+    type: Literal["list_joined"]
+    label: ClassVar = "List joined"
+    list: Name
+
+    def event_type(self) -> str:
+        return "list_joined"
+
+    def filter(self) -> dict[str, Any]:
+        return property_is("list", self.list)
+
+    def problems(self) -> Iterable[Problem]:
+        if lists.unknown([self.list]):
+            yield ref_missing("list", "list", self.list)

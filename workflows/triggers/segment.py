@@ -1,0 +1,37 @@
+"""A contact enters or leaves a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+from contacts.audiences import segments
+from workflows.definition.problems import Problem
+from workflows.definition.strict import Name
+from workflows.triggers.base import TriggerType, property_is, ref_missing
+
+
+class _OfASegment(TriggerType):
+    """`segment` is the segment's slug."""
+
+    segment: Name
+
+    def event_type(self) -> str:
+        return self.type
+
+    def filter(self) -> dict[str, Any]:
+        return property_is("segment", self.segment)
+
+    def problems(self) -> Iterable[Problem]:
+        if not segments.standings([self.segment]):
+            yield ref_missing("segment", "segment", self.segment)
+
+
+class SegmentEntered(_OfASegment):
+    type: Literal["segment_entered"]
+    label: ClassVar = "Segment entered"
+
+
+class SegmentLeft(_OfASegment):
+    type: Literal["segment_left"]
+    label: ClassVar = "Segment left"

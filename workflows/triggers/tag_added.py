@@ -1,0 +1,20 @@
+"""A contact gets a tag."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from workflows.definition.strict import Name
+from workflows.triggers.base import TriggerType, property_is
+
+
+class TagAdded(TriggerType):
+    type: Literal["tag_added"]
+    label: ClassVar = "Tag added"
+    tag: Name
+
+    def event_type(self) -> str:
+        return "tag_added"
+
+    def filter(self) -> dict[str, Any]:
+        return property_is("tag", self.tag)
