@@ -47,6 +47,9 @@ def _begin_heartbeats(sender: str, instance: Any, **kwargs: Any) -> None:
 
 @signals.worker_ready.connect
 def _start_heartbeats(**kwargs: Any) -> None:
+    from contacts.garbage import collect_seldom
+
+    collect_seldom()
     for heartbeat in _heartbeats:
         heartbeat.start()
 

@@ -25,13 +25,24 @@ from contacts.locking import lock_contacts
 from contacts.merged import follow
 from contacts.signals import RecordedEvent
 
-__all__ = ["Identifiers", "NewEvent", "OwnEvent", "Recorded", "Rejection", "record_batch", "record_own"]
+__all__ = [
+    "Identifiers",
+    "NewEvent",
+    "OwnEvent",
+    "Recorded",
+    "Rejection",
+    "allowed_regions",
+    "fault_at_sight",
+    "record_batch",
+    "record_own",
+]
 
 OWN = "own"  # the source of what we say ourselves
 FARTHEST_AHEAD = timedelta(hours=24)
+NOWHERE_FORBIDDEN: frozenset[str] = frozenset()
 
 FUTURE = Fault("future", "lies more than 24 hours ahead", ("occurred_at",))
-RESIDENCY = Fault("residency", "people of this region may not be stored here", ("region",))
+RESIDENCY = Fault("residency", "is none whose people may be stored here", ("region",))
 UNKNOWN_CONTACT = Fault("unknown_contact", "there is no such contact", ("contact",))
 REFUSED = Fault("refused", "the database cannot store this event")
 
@@ -133,7 +144,7 @@ def record_batch(
         now,
         lane,
         tracking_default,
-        residency=frozenset(region.casefold() for region in settings.RESIDENCY_ALLOWED),
+        residency=allowed_regions(),
         trigger_from=now - _trigger_max_age(),
     )
     outcome = Outcome(event_ids=[None] * len(events))
@@ -149,13 +160,15 @@ def record_batch(
         outcome.rejected[piece[0]] = [REFUSED]
 
     latest = now + FARTHEST_AHEAD
-    timely: list[tuple[int, NewEvent]] = []
+    sound: list[tuple[int, NewEvent]] = []
     for index, event in enumerate(events):
-        if event.occurred_at is not None and event.occurred_at > latest:
-            outcome.rejected[index] = [FUTURE]
+        allowed = NOWHERE_FORBIDDEN if event.own else batch.residency
+        fault = fault_at_sight(event.occurred_at, event.context, latest=latest, allowed=allowed)
+        if fault:
+            outcome.rejected[index] = [fault]
         else:
-            timely.append((index, event))
-    halving.store(timely, write, refuse)
+            sound.append((index, event))
+    halving.store(sound, write, refuse)
     if outcome.stored:
         catalogue.note([event for event, stored in zip(events, outcome.event_ids, strict=True) if stored], now=now)
         signals.events_recorded.send(sender=NewEvent, events=tuple(outcome.stored), lane=lane, now=now)
@@ -167,6 +180,20 @@ def record_batch(
         rejected=[Rejection(index, outcome.rejected[index]) for index in sorted(outcome.rejected)],
         event_ids=outcome.event_ids,
     )
+
+
+def allowed_regions() -> frozenset[str]:
+    """The regions that may be stored here, casefolded; empty: all."""
+    return frozenset(region.casefold() for region in settings.RESIDENCY_ALLOWED)
+
+
+def fault_at_sight(
+    occurred_at: datetime | None, context: Mapping[str, Any], *, latest: datetime, allowed: frozenset[str]
+) -> Fault | None:
+    """Why an event is rejected whoever it is of: to be asked before anybody is created for it."""
+    if occurred_at is not None and occurred_at > latest:
+        return FUTURE
+    return _forbidden(context.get("region"), allowed) if allowed else None
 
 
 def record_own(rows: Sequence[OwnEvent], *, now: datetime, lane: str = "urgent") -> None:
@@ -260,12 +287,18 @@ def _read_standings(contact_ids: Sequence[int]) -> dict[int, tuple[int | None, t
 
 
 def _residency(event: NewEvent, standing: Standing, batch: Batch) -> Fault | None:
-    """What we say ourselves is kept wherever the contact lives: bounces must count."""
+    """What we say ourselves is kept wherever the contact lives: bounces must count. An event that names an allowed
+    region of its own is kept, too."""
     if event.own or not batch.residency:
         return None
     said = event.context.get("region")
-    region = said if isinstance(said, str) and said.strip() else standing.region
-    return RESIDENCY if region and region.strip().casefold() not in batch.residency else None
+    return _forbidden(said if isinstance(said, str) and said.strip() else standing.region, batch.residency)
+
+
+def _forbidden(region: Any, allowed: frozenset[str]) -> Fault | None:
+    """Whoever names no region is not refused for it."""
+    named = region.strip().casefold() if isinstance(region, str) else ""
+    return RESIDENCY if named and named not in allowed else None
 
 
 def _row(index: int, event: NewEvent, asked: int, standing: Standing, batch: Batch) -> Row:

@@ -1,4 +1,4 @@
-"""What the ground floor knows of a contact's history: the event log, the changes, and consent."""
+"""What the ground floor knows of a contact's history: the event log, the changes, consent, and merges."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import connection
 from django.urls import reverse
 
 from contacts import timeline
+from contacts.consent import CHANNELS
 from contacts.timeline import Before, Entry, Source
 
 # How our own events and the usual ones of a web site read; any other type is shown by its own words.
@@ -27,6 +28,10 @@ _KNOWN: Mapping[str, tuple[str, str, str]] = {
     "email_rejected": ("Email refused", "block", "rose"),
     "workflow_entered": ("Entered a journey", "login", "violet"),
     "workflow_exited": ("Left a journey", "logout", "violet"),
+    "segment_entered": ("Entered a segment", "group_add", "violet"),
+    "segment_left": ("Left a segment", "group_remove", "violet"),
+    "list_joined": ("Joined a list", "list", "emerald"),
+    "subscription_confirmed": ("Confirmed a subscription", "verified", "emerald"),
     "score_threshold_crossed": ("Crossed a score threshold", "trending_up", "rose"),
 }
 _TELLING = (
@@ -43,11 +48,23 @@ _TELLING = (
     "link",
     "threshold",
 )
-_MACHINERY = frozenset({"message_id", "enrolment_id", "workflow_id", "version_id", "step"})
+_MACHINERY = frozenset({"message_id", "enrolment_id", "workflow_id", "version_id", "step", "is_machine"})
 _SHOWN_VALUES = 3
 _LONGEST_VALUE = 60
 
+_BY = {
+    "api": "over the API",
+    "import": "by an import",
+    "event": "with an event",
+    "admin": "in the admin",
+    "preferences": "on the preference page",
+    "confirm": "by the link in a mail",
+    "merge": "by a merge",
+    "merge_undone": "by undoing a merge",
+}
+_BY_NAME = {"workflow": "by the journey", "key": "with the key"}
 _CHANGE_ICONS = {"tag": "sell", "identity": "badge", "identity_conflict": "warning", "list": "list"}
+_CHANGE_TONES = {"tag": "emerald", "list": "emerald", "identity_conflict": "amber"}
 
 
 def _value(value: Any) -> str:
@@ -55,6 +72,14 @@ def _value(value: Any) -> str:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _by(source: str) -> str:
+    """Of whoever said or did it: a source, or an actor such as `staff:maya`."""
+    kind, _, name = source.partition(":")
+    if name:
+        return f"{_BY_NAME.get(kind, 'by')} {name}"
+    return _BY.get(source) or (f"by {source}" if source else "")
 
 
 def summary(properties: Mapping[str, Any]) -> str:
@@ -99,10 +124,10 @@ def _event(row: tuple[Any, ...]) -> Entry:
         id=id,
         type=event_type,
         title=title,
-        detail=summary(stored if isinstance(stored, dict) else {}) or f"from {source}",
+        detail=summary(stored if isinstance(stored, dict) else {}) or ("" if source == "own" else f"from {source}"),
         icon=icon,
         tone=tone,
-        badge="" if processed else "Held: no tracking consent",
+        badge="" if processed else "Held: no consent",
         badge_tone="warn",
         url=reverse("admin:contacts_contactevent_change", args=[id]),
         data={"properties": stored, "processed": processed, "from": source},
@@ -126,8 +151,14 @@ def changes(*, contact_id: int, before: Before, limit: int, alone: bool) -> list
 def _change(row: tuple[Any, ...]) -> Entry:
     id, at, kind, name, old, new, source = row
     was, is_now = (None if text is None else json.loads(text) for text in (old, new))
-    if kind == "tag":
+    if not name:
+        title, detail = f"{kind.replace('_', ' ').capitalize()} changed", "what it was is erased"
+    elif kind == "tag":
         title, detail = (f"Tag removed: {name}", "") if is_now in (None, False) else (f"Tag added: {name}", "")
+    elif kind == "list":
+        title, detail = (f"Left the list {name}", "") if is_now in (None, False) else (f"Joined the list {name}", "")
+    elif kind == "identity":
+        title, detail = f"{name.replace('_', ' ').capitalize()} added", _value(is_now)
     elif kind == "identity_conflict":
         title, detail = f"Conflicting identifier: {name}", "kept apart, nothing was merged"
     elif kind == "left_apart":
@@ -140,9 +171,9 @@ def _change(row: tuple[Any, ...]) -> Entry:
         id=id,
         type=f"{kind}_changed",
         title=title,
-        detail=" · ".join(part for part in (detail, f"by {source}") if part),
+        detail=" · ".join(part for part in (detail, _by(source)) if part),
         icon=_CHANGE_ICONS.get(kind, "edit"),
-        tone="amber" if kind == "identity_conflict" else "emerald" if kind == "tag" else "plain",
+        tone=_CHANGE_TONES.get(kind, "plain"),
         data={"name": name, "old": was, "new": is_now, "from": source},
     )
 
@@ -164,7 +195,7 @@ def consent(*, contact_id: int, before: Before, limit: int, alone: bool) -> list
             id=id,
             type="consent_recorded",
             title=f"{category.replace('_', ' ').capitalize()} consent {state}",
-            detail=" · ".join(part for part in (f"topic {topic}" if topic else "", f"by {source}") if part),
+            detail=" · ".join(part for part in (_whole(topic), _by(source)) if part),
             icon="verified_user" if state == "granted" else "gpp_bad",
             tone="emerald" if state == "granted" else "rose",
             data={"category": category, "topic": topic, "state": state, "from": source},
@@ -173,6 +204,45 @@ def consent(*, contact_id: int, before: Before, limit: int, alone: bool) -> list
     ]
 
 
+def _whole(topic: str) -> str:
+    return f"{'channel' if topic in CHANNELS else 'topic'} {topic}" if topic else ""
+
+
+def merges(*, contact_id: int, before: Before, limit: int, alone: bool) -> list[Entry]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT m.id, m.at, m.undone, m.asked_by, c.public_id::text,
+                   COALESCE(NULLIF(c.email, ''), NULLIF(c.external_id, ''), NULLIF(c.phone, ''))
+              FROM (SELECT id, merged_at AS at, FALSE AS undone, survivor_id, absorbed_id, source AS asked_by
+                      FROM contact_merges WHERE survivor_id = %(contact)s OR absorbed_id = %(contact)s
+                     UNION ALL
+                    SELECT id, undone_at, TRUE, survivor_id, absorbed_id, undone_by
+                      FROM contact_merges
+                     WHERE (survivor_id = %(contact)s OR absorbed_id = %(contact)s) AND undone_at IS NOT NULL) m
+              JOIN contacts c ON c.id = CASE WHEN m.survivor_id = %(contact)s THEN m.absorbed_id ELSE m.survivor_id END
+             WHERE (m.at, m.id) < (%(at)s, %(id)s) ORDER BY m.at DESC, m.id DESC LIMIT %(limit)s
+            """,
+            {"contact": contact_id, "at": before.at, "id": before.id, "limit": limit},
+        )
+        rows = cursor.fetchall()
+    return [
+        Entry(
+            at=at,
+            id=id,
+            type="merge_undone" if undone else "contact_merged",
+            title=f"{'Merge undone: parted from' if undone else 'Merged with'} {other or 'a visitor without a name'}",
+            detail=_by(asked_by),
+            icon="call_split" if undone else "merge",
+            tone="amber" if undone else "indigo",
+            url=reverse("admin:contacts_contactmerge_change", args=[id]),
+            data={"merge": id, "with": other_id, "from": asked_by},
+        )
+        for id, at, undone, asked_by, other_id, other in rows
+    ]
+
+
 timeline.register(Source("events", "Events", events))
-timeline.register(Source("changes", "Changes", changes, tells=frozenset({"tag_added"})))
+timeline.register(Source("changes", "Changes", changes, tells=frozenset({"tag_added", "list_joined"})))
 timeline.register(Source("consent", "Consent", consent))
+timeline.register(Source("merges", "Merges", merges))

@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(rf"^api/v1/contacts/{UUID}/restrict/?$", privacy.Restrict.as_view(), name="contact-restrict"),
     re_path(rf"^api/v1/contacts/{UUID}/unrestrict/?$", privacy.Unrestrict.as_view(), name="contact-unrestrict"),
     re_path(r"^api/v1/tags/?$", audiences.TagList.as_view(), name="tags"),
+    re_path(r"^api/v1/tags/(?P<name>.+?)/contacts/?$", audiences.TagContacts.as_view(), name="tag-contacts"),
     re_path(r"^api/v1/tags/(?P<name>.+?)/?$", audiences.TagDetail.as_view(), name="tag"),
     re_path(r"^api/v1/lists/?$", audiences.ListList.as_view(), name="lists"),
     re_path(rf"^api/v1/lists/{SLUG}/?$", audiences.ListDetail.as_view(), name="list"),

@@ -6,7 +6,8 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Journeys"
 
     def ready(self) -> None:
-        from workflows import condition_nodes, holdings, receivers  # noqa: F401  (registers what this floor hears)
+        from workflows import condition_nodes, holdings, receivers, uses  # noqa: F401  (registers what this floor hears)
 
         condition_nodes.register()
         holdings.declare()
+        uses.register()

@@ -21,9 +21,11 @@ from contacts.api.shapes import ContactPage, shapes
 from contacts.audiences import lists, tags
 from contacts.audiences.lists import Place
 from contacts.audiences.naming import Refused
+from contacts.audiences.tags import Tagging
 from contacts.collect.parsing import BatchJSONParser, elements
 from contacts.faults import Fault
 from contacts.identifiers import canonical
+from contacts.living import living
 from contacts.models import Contact, ContactIdentity, ContactTag, List, ListMember, Tag
 from contacts.paging import NewestFirst, Page
 from contacts.problems import BadRequest
@@ -87,6 +89,7 @@ class PlacesShape(serializers.Serializer[Any]):
     rejected = Rejected(many=True)
 
 
+_TAG = {"application/json": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}}
 _PLACES = {
     "application/json": {
         "type": "object",
@@ -117,16 +120,12 @@ class TagList(APIView):
 
     @extend_schema(
         operation_id="tags_create",
-        request={"application/json": {"type": "object", "properties": {"name": {"type": "string"}}}},
+        request=_TAG,
         responses={200: TagShape, 201: TagShape},
     )
     def post(self, request: Request) -> Response:
         """Have a tag that nobody has yet (201), or find it (200). Tags also come to be when contacts get them."""
-        name = said(request.data, {"name"}).get("name")
-        wrong = name_fault(name) if isinstance(name, str) else Fault("type", "must be a text")
-        if wrong or not isinstance(name, str):
-            raise BadRequest("The tag is not valid.", [wrong.below("name")] if wrong else [])
-        tag, created = Tag.objects.get_or_create(name=name.strip())
+        tag, created = Tag.objects.get_or_create(name=_tag_name(request.data))
         return Response(_tag_shapes([tag])[0], status=201 if created else 200)
 
 
@@ -135,10 +134,17 @@ class TagDetail(APIView):
 
     @extend_schema(responses=TagShape)
     def get(self, request: Request, name: str) -> Response:
-        tag = Tag.objects.filter(name=name).first() if "\x00" not in name else None
-        if tag is None:
+        return Response(_tag_shapes([_tag(name)])[0])
+
+    @extend_schema(request=_TAG, responses=TagShape)
+    def patch(self, request: Request, name: str) -> Response:
+        """Call it otherwise; where there is a tag of the new name, the two become one. 409 while a segment, a journey
+        or a scoring rule names it."""
+        new_name = _tag_name(request.data)
+        if "\x00" in name:
             raise Http404
-        return Response(_tag_shapes([tag])[0])
+        written(lambda now: tags.rename(name, new_name, source="api", now=now), "The tag is not valid.")
+        return Response(_tag_shapes([_tag(new_name)])[0])
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
@@ -147,6 +153,30 @@ class TagDetail(APIView):
             raise Http404
         written(lambda now: tags.delete(name, source="api", now=now), "The tag is not valid.")
         return Response(status=204)
+
+
+class TagContacts(APIView):
+    required_scope: ClassVar[Mapping[str, str]] = READ_WRITE
+    parser_classes: ClassVar = [BatchJSONParser]
+
+    @extend_schema(operation_id="tags_contacts", responses=ContactPage, parameters=PAGED)
+    def get(self, request: Request, name: str) -> Response:
+        """Who has it, whoever got it last first."""
+        return members_page(self, ContactTag.objects.filter(tag_id=_tag(name).pk), request)
+
+    @extend_schema(operation_id="tags_contacts_change", request=_PLACES, responses=PlacesShape)
+    def post(self, request: Request, name: str) -> Response:
+        """Give the tag to contacts and take it from contacts, at most 1,000 in all. Nobody is created; who is not known
+        is rejected by their index, and takes no other along."""
+        tag = _tag(name).name
+
+        def give(who: Sequence[int], lane: str, now: datetime) -> int:
+            return len(tags.add_tag(contact_ids=who, tag=tag, source="api", now=now, lane=lane))
+
+        def take(who: Sequence[int], lane: str, now: datetime) -> int:
+            return len(tags.remove_tags([Tagging(each, tag, "api") for each in who], now=now, lane=lane))
+
+        return _changed(request.data, give, take)
 
 
 class ListList(APIView):
@@ -180,7 +210,7 @@ class ListDetail(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:
-        """Everybody leaves, and the list goes. 409 while a segment asks about it."""
+        """Everybody leaves, and the list goes. 409 while a segment, a journey or a scoring rule names it."""
         written(lambda now: lists.delete(slug, source="api", now=now), "The list is not valid.")
         return Response(status=204)
 
@@ -200,23 +230,14 @@ class ListContacts(APIView):
         """Add contacts and remove contacts, at most 1,000 in all. Nobody is created; who is not known is rejected by
         their index, and takes no other along."""
         _list(slug)
-        wanted = _wanted(request.data)
-        found = _known(wanted)
-        rejected = [
-            {"index": index, "errors": [outcome.below(deed, index).as_json()]}
-            for deed, index, outcome in found
-            if isinstance(outcome, Fault)
-        ]
-        add = [Place(who, slug, "api") for deed, _, who in found if deed == "add" and isinstance(who, int)]
-        remove = [Place(who, slug, "api") for deed, _, who in found if deed == "remove" and isinstance(who, int)]
-        lane = "urgent" if len(found) == 1 else "bulk"
 
-        def work(now: datetime) -> tuple[int, int]:
-            return len(lists.join(add, now=now, lane=lane)), len(lists.leave(remove, now=now, lane=lane))
+        def join(who: Sequence[int], lane: str, now: datetime) -> int:
+            return len(lists.join([Place(each, slug, "api") for each in who], now=now, lane=lane))
 
-        added, removed = transactions.run(work)
-        unchanged = len(add) + len(remove) - added - removed
-        return Response({"added": added, "removed": removed, "unchanged": unchanged, "rejected": rejected})
+        def leave(who: Sequence[int], lane: str, now: datetime) -> int:
+            return len(lists.leave([Place(each, slug, "api") for each in who], now=now, lane=lane))
+
+        return _changed(request.data, join, leave)
 
 
 # -- what lists and segments share -------------------------------------------------------------------------------------
@@ -241,7 +262,7 @@ def written(work: Callable[[datetime], Result], detail: str) -> Result:
     except Refused as error:
         for fault in error.faults:
             if fault.code == "in_use":
-                raise Conflict(f"It cannot be deleted: {fault.msg}.") from error
+                raise Conflict(f"It {fault.msg}.") from error
         raise BadRequest(detail, error.faults) from error
 
 
@@ -252,7 +273,7 @@ def members_page(view: APIView, members: QuerySet[Any], request: Request) -> Res
         contacts = Contact.objects.in_bulk([row.contact_id for row in rows])
         return shapes([contacts[row.contact_id] for row in rows if row.contact_id in contacts])
 
-    return _paged(view, members, request, of)
+    return _paged(view, members.filter(contact_id__in=living().values("pk")), request, of)
 
 
 def _paged(
@@ -261,6 +282,21 @@ def _paged(
     paginator = NewestFirst()
     page = paginator.paginate_queryset(rows, request, view=view)
     return paginator.get_paginated_response(of(page or []))
+
+
+def _tag(name: str) -> Tag:
+    found = Tag.objects.filter(name=name).first() if "\x00" not in name else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def _tag_name(body: object) -> str:
+    name = said(body, {"name"}).get("name")
+    wrong = name_fault(name) if isinstance(name, str) else Fault("type", "must be a text")
+    if wrong or not isinstance(name, str):
+        raise BadRequest("The tag is not valid.", [wrong.below("name")] if wrong else [])
+    return name.strip()
 
 
 def _list(slug: str) -> List:
@@ -290,7 +326,29 @@ def _list_shapes(found: Sequence[List]) -> list[dict[str, Any]]:
 
 
 def _counts(rows: QuerySet[Any], by: str) -> dict[int, int]:
-    return dict(rows.values_list(by).annotate(number=Count("pk")).order_by())
+    """Of the living: what the survivor of a merge had already stays with the contact that was absorbed."""
+    counted = rows.filter(contact_id__in=living().values("pk"))
+    return dict(counted.values_list(by).annotate(number=Count("pk")).order_by())
+
+
+def _changed(
+    body: object,
+    add: Callable[[Sequence[int], str, datetime], int],
+    remove: Callable[[Sequence[int], str, datetime], int],
+) -> Response:
+    """Have contacts added and removed, by (their ids, the lane, now) -> how many of these were not, or were, there."""
+    found = _known(_wanted(body))
+    rejected = [
+        {"index": index, "errors": [outcome.below(deed, index).as_json()]}
+        for deed, index, outcome in found
+        if isinstance(outcome, Fault)
+    ]
+    adding = [who for deed, _, who in found if deed == "add" and isinstance(who, int)]
+    removing = [who for deed, _, who in found if deed == "remove" and isinstance(who, int)]
+    lane = "urgent" if len(found) == 1 else "bulk"
+    added, removed = transactions.run(lambda now: (add(adding, lane, now), remove(removing, lane, now)))
+    unchanged = len(adding) + len(removing) - added - removed
+    return Response({"added": added, "removed": removed, "unchanged": unchanged, "rejected": rejected})
 
 
 def _wanted(body: object) -> list[tuple[str, int, Any]]:

@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import tallies, transactions, upserting
+from contacts.api.privacy import actor_of
 from contacts.api.schema import BULK, BULK_OUTCOME, PERSON
 from contacts.api.shapes import ContactPage, ContactShape, shapes
 from contacts.audiences import lists
@@ -25,11 +27,14 @@ from contacts.identifiers import canonical
 from contacts.living import find, living
 from contacts.models import Contact, ContactIdentity, ContactTag, ListMember, SegmentMember
 from contacts.paging import NewestFirst
+from contacts.privacy import erasing
+from contacts.privacy.family import NobodyThere
 from contacts.problems import BadRequest
 from contacts.upserting import NameTaken, Person, Upserted
 
 MOST_CONTACTS = 1000
 REFUSED = Fault("refused", "the database cannot store this contact")
+_NAMES = ("email", "external_id", "phone", "anonymous_id")
 
 
 class ContactList(APIView):
@@ -38,13 +43,13 @@ class ContactList(APIView):
     @extend_schema(
         operation_id="contacts_list",
         responses=ContactPage,
-        parameters=[OpenApiParameter(name) for name in ("email", "external_id", "tag", "list", "segment")],
+        parameters=[OpenApiParameter(name) for name in (*_NAMES, "tag", "list", "segment")],
     )
     def get(self, request: Request) -> Response:
-        """The newest first; `?email=` and `?external_id=` find one, however it is spelt; `?tag=`, `?list=` and
-        `?segment=` those who have or are in it."""
+        """The newest first; `?email=`, `?external_id=`, `?phone=` and `?anonymous_id=` find one, however it is spelt;
+        `?tag=`, `?list=` and `?segment=` those who have or are in it."""
         chosen = living()
-        for kind in ("email", "external_id"):
+        for kind in _NAMES:
             if kind in request.query_params:
                 chosen = chosen.filter(pk__in=_meant(kind, request.query_params[kind]))
         for name, members in _MEMBERS.items():
@@ -114,7 +119,11 @@ class ContactBulk(APIView):
 
 
 class ContactDetail(APIView):
-    required_scope: ClassVar[Mapping[str, str]] = {"GET": "contacts:read", "PATCH": "contacts:write"}
+    required_scope: ClassVar[Mapping[str, str]] = {
+        "GET": "contacts:read",
+        "PATCH": "contacts:write",
+        "DELETE": "contacts:write",
+    }
 
     @extend_schema(responses=ContactShape)
     def get(self, request: Request, public_id: UUID) -> Response:
@@ -133,6 +142,16 @@ class ContactDetail(APIView):
         except NameTaken as error:
             raise _invalid(error.faults) from error
         return _shown(contact_id)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, public_id: UUID) -> Response:
+        """Erase the person, as `erase` does: a contact is never deleted and still known somewhere."""
+        contact_id = find(public_id).pk
+        try:
+            transactions.run(lambda now: erasing.erase(contact_id, actor=actor_of(request), now=now))
+        except NobodyThere as error:
+            raise Http404 from error
+        return Response(status=204)
 
 
 _MEMBERS: Mapping[str, Callable[[str], QuerySet[Any, int]]] = {

@@ -30,7 +30,10 @@ class ContactExport(APIView):
     def get(self, request: Request) -> StreamingHttpResponse:
         """All contacts, or those with a tag, in a list or in a segment, as CSV, TSV or JSON lines, in one stream. Cells
         that a spreadsheet would run begin with an apostrophe, unless `?raw=true`."""
-        asked = {name: value.replace("\x00", "") for name, value in request.query_params.items()}
+        asked = request.query_params
+        for name in ("tag", "list", "segment"):  # half a name must not mean everybody
+            if name in asked and (not asked[name].strip() or "\x00" in asked[name]):
+                raise BadRequest("This selects nobody.", [Fault("name", "must be a name", (name,))])
         kind = asked.get("as") or CSV
         if kind not in FORMATS:
             raise BadRequest(

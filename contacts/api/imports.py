@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import IO, Any, ClassVar
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -19,8 +19,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.collect import strict_json
 from contacts.faults import Fault
-from contacts.importing import mapping, runs, sources, uploads
+from contacts.importing import mapping, runs, sources, uploads, values
 from contacts.importing.csv_rows import BadHeader
 from contacts.importing.reading import BLOCK
 from contacts.importing.shape import options_of
@@ -81,6 +82,7 @@ class ImportList(APIView):
         parameters=[
             OpenApiParameter("mapping", description='JSON: {"columns": {"E-mail": {"to": "email"}}, "key": ""}'),
             OpenApiParameter("options", description='JSON: {"existing": "update|fill|skip", "tags": [], "lists": []}'),
+            OpenApiParameter("dry_run", bool, description="Only say what would happen; see `checked` of the import."),
             *(OpenApiParameter(name) for name in _FORMAT),
         ],
         responses={202: RunShape},
@@ -92,26 +94,25 @@ class ImportList(APIView):
         if file is None or isinstance(file, str):
             raise BadRequest("There is no file.", [Fault("missing", "must be a file", ("file",))])
         asked = {name: request.data.get(name) for name in request.data if name != "file"} | request.query_params.dict()
-        name = str(asked.get("name") or getattr(file, "name", "") or "upload")
+        name = str(asked.get("name") or (file.name if isinstance(file, UploadedFile) else ""))
+        dry, said_mapping, said_options = _dry(asked), _json(asked, "mapping"), _json(asked, "options")
 
         def work(now: datetime) -> ImportRun:
             file.seek(0)
             run = uploads.receive(_pieces(file), name=name, actor="api", now=now)
             said = {each: asked[each] for each in _FORMAT if asked.get(each)}
             form = format_of({**run.format, **said})
-            columns = mapping.mapping_of(json.loads(asked["mapping"])) if asked.get("mapping") else None
+            columns = None if said_mapping is None else mapping.mapping_of(said_mapping)
             seen = uploads.preview(run, form)
             if seen.problem:
                 raise BadHeader(seen.problem)
-            options = options_of(json.loads(asked.get("options") or "{}"))
-            if unknown := sorted(set(options.lists) - runs.known_lists()):
-                raise ValueError(f"there is no list {unknown[0]!r}")
+            options = options_of({} if said_options is None else said_options)
             runs.start(
                 run.pk,
                 format=form,
                 mapping=columns or mapping.by_name(seen.header),
                 options=options,
-                dry=asked.get("dry_run") in {"true", "1"},
+                dry=dry,
                 now=now,
             )
             run.refresh_from_db()
@@ -136,6 +137,31 @@ class ImportDetail(APIView):
         if run is None:
             raise Http404
         return Response(runs.figures(run))
+
+
+def _dry(asked: Mapping[str, Any]) -> bool:
+    """What is neither yes nor no is a 400: whoever wants to try a file must not find it imported."""
+    said = str(asked.get("dry_run") or "no")
+    dry = values.boolean(said.strip())
+    if dry is None:
+        raise BadRequest("dry_run is true or false.", [Fault("choice", "must be true or false", ("dry_run",))])
+    return dry
+
+
+def _json(asked: Mapping[str, Any], name: str) -> Any:
+    """The JSON of a parameter, or of a part of the form that is a file; None where it is not given. As strict as any
+    body: what PostgreSQL cannot hold is a 400."""
+    said = asked.get(name)
+    if not said:
+        return None
+    text = said.encode("utf-8", "surrogatepass") if isinstance(said, str) else said.read()
+    try:
+        value = strict_json.read(text)
+    except (strict_json.NotJson, strict_json.TooManyValues) as error:
+        raise BadRequest(f"{name} is not JSON.", [Fault("syntax", str(error), (name,))]) from error
+    if flaw := strict_json.fault_in(value, strict_json.DOCUMENT):
+        raise BadRequest(f"{name} is not valid.", [flaw.below(name)])
+    return value
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -99,7 +99,7 @@ class SegmentDetail(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:
-        """409 while other segments ask about it."""
+        """409 while another segment, a journey or a scoring rule names it."""
         written(lambda now: segments.delete(slug), NOT_VALID)
         return Response(status=204)
 

@@ -79,13 +79,19 @@ def _together(ids: Sequence[int]) -> dict[tuple[str, int], list[str]]:
 
 
 def _consents(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The last word of each category and topic."""
+    """What holds of each category and topic: the last word, and of all marketing for a topic that was agreed to before
+    all was denied."""
     found: dict[int, dict[str, Any]] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT ON (contact_id, category, topic) contact_id, category, topic, state FROM consent_records
-             WHERE contact_id = ANY(%s) ORDER BY contact_id, category, topic, id DESC
+            WITH last AS (
+                SELECT DISTINCT ON (contact_id, category, topic) contact_id, category, topic, state, id
+                  FROM consent_records WHERE contact_id = ANY(%s) ORDER BY contact_id, category, topic, id DESC)
+            SELECT l.contact_id, l.category, l.topic, COALESCE(whole.state, l.state)
+              FROM last l
+              LEFT JOIN last whole ON whole.contact_id = l.contact_id AND whole.category = l.category
+                                  AND whole.topic = '' AND whole.state = 'denied' AND whole.id > l.id
             """,
             [list(ids)],
         )

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import changes, events
+from contacts.audiences import uses
 from contacts.audiences.naming import Refused, description_faults, name_faults, slug_faults
 from contacts.changes import Change
 from contacts.events import OwnEvent
@@ -59,15 +60,15 @@ def change(slug: str, *, name: str | None = None, description: str | None = None
 
 
 def delete(slug: str, *, source: str, now: datetime) -> int:
-    """Everybody leaves, and the list goes; returns how many left. Raises Refused while a segment asks about it, and
-    LookupError where there is no such list."""
+    """Everybody leaves, and the list goes; returns how many left. Raises Refused while anything names it
+    (`uses`), and LookupError where there is no such list."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM lists WHERE slug = %s FOR UPDATE", [slug])
         row = cursor.fetchone()
         if row is None:
             raise LookupError(slug)
-        if asking := _segments_about(slug):
-            raise Refused([Fault("in_use", f"segments ask about it: {', '.join(asking)}", ("slug",))])
+        if faults := uses.faults("list", slug, loc="slug"):
+            raise Refused(faults)
         left = 0
         while True:
             cursor.execute(
@@ -166,16 +167,3 @@ def _write_down(places: Sequence[Place], *, old: bool, new: bool, now: datetime,
         now=now,
         lane=lane,
     )
-
-
-def _segments_about(slug: str) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT slug FROM segments
-             WHERE jsonb_path_exists(condition, '$.**.in_list ? (@ == $slug)', jsonb_build_object('slug', %s::text))
-             ORDER BY slug
-            """,
-            [slug],
-        )
-        return [name for (name,) in cursor.fetchall()]

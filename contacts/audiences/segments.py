@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import doorbell
-from contacts.audiences import checks, lists
+from contacts.audiences import checks, lists, uses
 from contacts.audiences.naming import Refused, description_faults, name_faults, slug_faults
 from contacts.conditions import BadCondition, parse
 from contacts.conditions.reading import Reads, reads
@@ -130,17 +130,16 @@ def change(
 
 
 def delete(slug: str) -> None:
-    """Delete the segment and its membership; nobody is told that they left. Raises Refused while other segments ask
-    about it, and LookupError where there is no such segment."""
+    """Delete the segment and its membership; nobody is told that they left. Raises Refused while anything names it
+    (`uses`), and LookupError where there is no such segment."""
     _hold()
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM segments WHERE slug = %s FOR UPDATE", [slug])
         row = cursor.fetchone()
         if row is None:
             raise LookupError(slug)
-        asking = sorted(other for other, asked in _asked().items() if slug in asked)
-        if asking:
-            raise Refused([Fault("in_use", f"other segments ask about it: {', '.join(asking)}", ("slug",))])
+        if faults := uses.faults("segment", slug, loc="slug"):
+            raise Refused(faults)
         cursor.execute("DELETE FROM segment_members WHERE segment_id = %s", [row[0]])
         cursor.execute("DELETE FROM segments WHERE id = %s", [row[0]])
 

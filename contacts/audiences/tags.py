@@ -9,6 +9,8 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import changes, events
+from contacts.audiences import uses
+from contacts.audiences.naming import Refused
 from contacts.changes import Change
 from contacts.events import OwnEvent
 
@@ -108,6 +110,53 @@ def delete(name: str, *, source: str, now: datetime) -> int:
             removed += len(remove_tags(taggings, now=now, lane="bulk"))
         cursor.execute("DELETE FROM tags WHERE id = %s", [row[0]])
     return removed
+
+
+def rename(name: str, new_name: str, *, source: str, now: datetime) -> int:
+    """Call a tag otherwise, in the caller's transaction; where there is a tag of the new name, the two become one.
+    Returns how many contacts had it. No event says so: nobody got a tag whom it was not given to before.
+
+    `new_name` is a valid one. Raises Refused while anything names the old one (`uses`), and LookupError where there is
+    no such tag."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM tags WHERE name = %s FOR UPDATE", [name])
+        row = cursor.fetchone()
+        if row is None:
+            raise LookupError(name)
+        if new_name == name:
+            return 0
+        if faults := uses.faults("tag", name, loc="name"):
+            raise Refused(faults)
+        new_id = _tag_ids([new_name])[new_name]
+        renamed = 0
+        while bearers := _hand_over(row[0], new_id):
+            renamed += len(bearers)
+            said = [Change(contact_id, "tag", name, True, False) for contact_id, _ in bearers]
+            said += [Change(contact_id, "tag", new_name, False, True) for contact_id, is_new in bearers if is_new]
+            changes.append(said, source=source, now=now, lane="bulk")
+        cursor.execute("DELETE FROM tags WHERE id = %s", [row[0]])
+    return renamed
+
+
+def _hand_over(tag_id: int, new_id: int) -> list[tuple[int, bool]]:
+    """Of some who have the tag: the contact, and whether the other tag is new to them. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH bearers AS (
+                SELECT t.id, t.contact_id, n.id IS NULL AS is_new
+                  FROM contact_tags t
+                  LEFT JOIN contact_tags n ON n.contact_id = t.contact_id AND n.tag_id = %(new)s
+                 WHERE t.tag_id = %(old)s ORDER BY t.id LIMIT %(limit)s),
+            moved AS (
+                UPDATE contact_tags t SET tag_id = %(new)s FROM bearers b WHERE t.id = b.id AND b.is_new),
+            dropped AS (
+                DELETE FROM contact_tags t USING bearers b WHERE t.id = b.id AND NOT b.is_new)
+            SELECT contact_id, is_new FROM bearers ORDER BY contact_id
+            """,
+            {"old": tag_id, "new": new_id, "limit": _TAKEN_AT_ONCE},
+        )
+        return cursor.fetchall()
 
 
 def _tag_ids(names: Sequence[str]) -> dict[str, int]:

@@ -27,7 +27,7 @@ KINDS = ("browser", "server")
 SEEN_RESOLUTION = timedelta(seconds=10)  # the light of the installation page is not slower, a busy key no hot row
 MOST_ALLOWED = 200
 
-NOT_ALLOWED = Fault("not_allowed", "this key may not send events of this type")
+NOT_ALLOWED = Fault("not_allowed", "is of a type that this key may not send")
 
 # What only we may say, since workflows, scores and reports believe it.
 _OURS = re.compile(

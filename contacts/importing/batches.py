@@ -3,7 +3,6 @@ be committed together with its place."""
 
 from __future__ import annotations
 
-import gc
 import queue
 import sys
 import threading
@@ -99,15 +98,12 @@ def open_table(source: Source, format: Format) -> Table:
 
 @contextmanager
 def in_a_hurry() -> Iterator[None]:
-    """Rows come and go by the thousand and hold no circles, so the collector of circles looks for them less often; and
-    a thread that PostgreSQL has answered does not wait long for the one that reads."""
-    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
-    gc.set_threshold(50_000, 20, 20)
+    """A thread that PostgreSQL has answered does not wait long for the one that reads."""
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     try:
         yield
     finally:
-        gc.set_threshold(*thresholds)
         sys.setswitchinterval(interval)
 
 

@@ -38,6 +38,11 @@ _CALLED = {
     ),
     "consent:tracking": "consenttracking trackingconsent",
 }
+# The columns that every whole export has: a file with all of them is one of ours
+_OURS = frozenset({"id", *FIELDS, CREATED_AT, TAGS, LISTS})
+_SHOWN_ONLY = frozenset({"id", "segments"})  # an id names nobody here, and segments are by condition
+_EXPORTED = "attributes."  # stands before an attribute that is called like one of our columns
+
 _MEANS = {word: target for target, words in _CALLED.items() for word in words.split()}
 _TELLING = 100  # cells of a column that a guess looks at
 
@@ -112,18 +117,26 @@ def check(mapping: ColumnMap, header: Sequence[str]) -> None:
 
 
 def by_name(header: Iterable[str]) -> ColumnMap:
-    """The file that is written for us: fields by their own names, every other column an attribute."""
+    """The file that is written for us: fields, tags and lists by their own names, every other column an attribute. What
+    an export says beyond that is not taken for more attributes."""
+    names = list(header)
+    exported = set(names) >= _OURS
 
     def column(name: str) -> Column:
-        if name in FIELDS or name == CREATED_AT:
+        if name in FIELDS or name in {CREATED_AT, TAGS, LISTS}:
             return Column(name)
-        return Column(_CONSENT_COLUMNS.get(name) or ATTRIBUTE + name)
+        if exported and name in _SHOWN_ONLY:
+            return Column(IGNORE)
+        return Column(_CONSENT_COLUMNS.get(name) or ATTRIBUTE + (name.removeprefix(_EXPORTED) if exported else name))
 
-    return ColumnMap({name: column(name) for name in header})
+    return ColumnMap({name: column(name) for name in names})
 
 
 def guess(header: Sequence[str], sample: Sequence[Sequence[str]]) -> ColumnMap:
-    """The file as somebody else wrote it: by what columns are called and by what stands in the first rows."""
+    """The file as somebody else wrote it (one of ours is known): by what columns are called and by what stands in the
+    first rows."""
+    if set(header) >= _OURS:
+        return by_name(header)
     taken: set[str] = set()
     columns: dict[str, Column] = {}
     for position, name in enumerate(header):

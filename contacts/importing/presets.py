@@ -10,7 +10,7 @@ LONGEST_NAME = 100
 
 def find(name: str) -> ColumnMap:
     """Raises ValueError where there is no such preset."""
-    preset = ImportPreset.objects.filter(name=name).first()
+    preset = ImportPreset.objects.filter(name=name).first() if name.isprintable() else None
     if preset is None:
         raise ValueError(f"there is no preset {name!r}")
     return mapping_of(preset.mapping)

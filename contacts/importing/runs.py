@@ -68,11 +68,13 @@ def begin(
 
 
 def start(run_id: int, *, format: Format, mapping: ColumnMap, options: Options, dry: bool, now: datetime) -> None:
-    """Let the bulk lane take an uploaded file. Raises NotThere unless it waits, and BadHeader for a mapping that does
-    not fit the file."""
+    """Let the bulk lane take an uploaded file. Raises NotThere unless it waits, BadHeader for a mapping that does not
+    fit the file, and ValueError for a list that there is not."""
     run = ImportRun.objects.select_for_update().filter(pk=run_id, state="waiting", stored=True).first()
     if run is None:
         raise NotThere(run_id)
+    if unknown := sorted(set(options.lists) - known_lists()):
+        raise ValueError(f"there is no list {unknown[0]!r}")
     Batches(StoredSource(run_id), format, mapping)
     ImportRun.objects.filter(pk=run_id).update(
         format={**run.format, **format.as_json()},

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contacts.collect import strict_json
 from contacts.consent import ALL_TOPICS, CATEGORIES, DENIED, GRANTED
 from contacts.upserting import Topic, name_fault
 
@@ -55,6 +56,8 @@ def options_of(raw: Any) -> Options:
     evidence = raw.get("evidence") or None
     if evidence is not None and not isinstance(evidence, dict):
         raise ValueError("evidence is an object")
+    if flaw := strict_json.fault_in(evidence, strict_json.DOCUMENT):
+        raise ValueError(f"the evidence {flaw.msg}")
     return Options(existing, tags, lists, dict(_consents(raw.get("consents") or {})), evidence)
 
 

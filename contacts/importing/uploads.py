@@ -31,9 +31,8 @@ class Preview:
 
 def receive(pieces: Iterable[bytes], *, name: str, actor: str, now: datetime) -> ImportRun:
     """Keep the file in the caller's transaction. Raises sources.TooLarge; BadHeader for what is empty or no text."""
-    run = ImportRun.objects.create(
-        name=name[:LONGEST_NAME] or "upload", digest=b"", size=0, stored=True, actor=actor, created_at=now
-    )
+    name = name.replace("\x00", "")[:LONGEST_NAME] or "upload"
+    run = ImportRun.objects.create(name=name, digest=b"", size=0, stored=True, actor=actor, created_at=now)
     surveyed = sources.keep(run.pk, pieces)
     if not surveyed.size:
         raise BadHeader("the file is empty")

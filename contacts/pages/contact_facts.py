@@ -57,12 +57,19 @@ def _places(select: str, contact_id: int) -> list[Place]:
 
 
 def consents_of(contact_id: int) -> list[dict[str, Any]]:
-    """What holds now of each category and topic: the last word on it."""
+    """What holds now of each category and topic: the last word on it; a later denial of all marketing is one, too."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT ON (category, topic) category, topic, state, recorded_at, source FROM consent_records
-             WHERE contact_id = %s ORDER BY category, topic, id DESC
+            WITH last AS (
+                SELECT DISTINCT ON (category, topic) category, topic, state, recorded_at, source, id
+                  FROM consent_records WHERE contact_id = %s ORDER BY category, topic, id DESC)
+            SELECT l.category, l.topic, holds.state, holds.recorded_at, holds.source
+              FROM last l
+              LEFT JOIN last whole ON whole.category = l.category AND whole.topic = '' AND whole.state = 'denied'
+                                  AND whole.id > l.id
+              JOIN last holds ON holds.id = COALESCE(whole.id, l.id)
+             ORDER BY l.category, l.topic
             """,
             [contact_id],
         )

@@ -88,7 +88,7 @@ class ContactAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).filter(merged_into=None)
+        return super().get_queryset(request).filter(merged_into=None, erased_at=None)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         """An identifier, exactly (however it is spelt) or by its beginning: both can use an index."""
@@ -109,7 +109,9 @@ class ContactAdmin(ReadOnlyAdmin):
     @admin.display(description="Contact")
     def person(self, contact: Contact) -> SafeString:
         name = full_name(contact)
-        return stacked(name, str(contact)) if name else stacked(str(contact), contact.external_id or "")
+        if name:
+            return stacked(name, str(contact))
+        return stacked(str(contact), contact.external_id if contact.email else "")
 
     @admin.display(description="Stage")
     def stage(self, contact: Any) -> SafeString:

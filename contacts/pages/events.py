@@ -48,6 +48,9 @@ class TypeFilter(admin.SimpleListFilter):
         chosen = self.value()
         return [(name, name) for name in sorted({*seen, *([chosen] if chosen else [])})]
 
+    def value(self) -> str:
+        return (super().value() or "").replace("\x00", "")  # no type has it, and PostgreSQL could not be asked
+
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if not self.value():
             return queryset

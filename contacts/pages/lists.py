@@ -25,9 +25,8 @@ from contacts.audiences.naming import LONGEST_NAME, Refused
 from contacts.models import List
 from contacts.pages.cells import link, moment, stacked
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
-from contacts.pages.members import cursor_of, members_page
+from contacts.pages.members import counted, counts, cursor_of, members_page
 
-COUNTED = 10_000
 MOST_PASTED = 5_000  # names at once; a file is for more
 SHOWN_UNKNOWN = 10
 SOURCE = "admin"
@@ -67,9 +66,9 @@ class ListAdmin(ReadOnlyAdmin):
         return request.user.has_perm("contacts.add_list")
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
-        counts = _counts([row.pk for row in rows])
+        found = counts("list", [row.pk for row in rows])
         for row in rows:
-            row.shown_count = counts[row.pk]
+            row.shown_count = found[row.pk]
 
     @admin.display(description="List")
     def title(self, row: List) -> SafeString:
@@ -137,7 +136,7 @@ class ListAdmin(ReadOnlyAdmin):
             **self._common(request, row.name),
             "list": row,
             "form": form,
-            "count": counted(_counts([row.pk])[row.pk]),
+            "count": counted(counts("list", [row.pk])[row.pk]),
             "may_change": request.user.has_perm("contacts.change_list"),
             "may_delete": request.user.has_perm("contacts.delete_list"),
             "search": search,
@@ -192,7 +191,7 @@ class ListAdmin(ReadOnlyAdmin):
         try:
             left = transactions.run(lambda now: lists.delete(row.slug, source=SOURCE, now=now))
         except Refused as error:
-            messages.error(request, f"Not deleted: {'; '.join(fault.msg for fault in error.faults)}.")
+            messages.error(request, f"Not deleted: it {'; '.join(fault.msg for fault in error.faults)}.")
             return HttpResponseRedirect(_page_of(pk))
         messages.success(request, f"“{row.name}” is deleted; {left:,} left it.")
         return HttpResponseRedirect(reverse("admin:contacts_list_changelist"))
@@ -218,25 +217,8 @@ class ListAdmin(ReadOnlyAdmin):
             raise PermissionDenied
 
 
-def counted(count: int) -> str:
-    return f"more than {COUNTED:,}" if count > COUNTED else f"{count:,}"
-
-
 def _page_of(pk: int) -> str:
     return reverse("admin:contacts_list_change", args=[pk])
-
-
-def _counts(ids: Sequence[int]) -> dict[int, int]:
-    """Members of each list, counted no further than just beyond COUNTED. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT l.id, (SELECT count(*) FROM (SELECT FROM list_members m WHERE m.list_id = l.id LIMIT %s) n)
-              FROM unnest(%s::bigint[]) AS l(id)
-            """,
-            [COUNTED + 1, list(ids)],
-        )
-        return dict(cursor.fetchall())
 
 
 def _meant(names: Sequence[str]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,9 @@ SHOWN = 50
 FOUND = 500  # contacts that a search looks at
 LOOKED_AT = 50_000  # newest events among which comings and goings are sought: there is no index on the type alone
 LATELY = 12
+COUNTED = 10_000
+# what the survivor of a merge had already stays with the contact that was absorbed
+_LIVING = "EXISTS (SELECT FROM contacts c WHERE c.id = m.contact_id AND c.merged_into_id IS NULL)"
 
 _TABLES = {
     "segment": ("segment_members", "segment_id", "entered_at"),
@@ -56,7 +60,7 @@ class Passage:
 def members_page(of: str, id: int, *, search: str = "", before: int = 0) -> Members:
     """Members of a `segment`, `list` or `tag`, the newest first. `search`: an identifier or how it begins."""
     table, column, since = _TABLES[of]
-    where = [f"{column} = %s"]
+    where = [f"{column} = %s", _LIVING]
     params: list[Any] = [id]
     if before:
         where.append("id < %s")
@@ -66,13 +70,32 @@ def members_page(of: str, id: int, *, search: str = "", before: int = 0) -> Memb
         params.append(_found(search.strip()))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id, contact_id, {since} FROM {table} WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
+            f"SELECT id, contact_id, {since} FROM {table} m WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
             [*params, SHOWN + 1],
         )
         rows = cursor.fetchall()
     known = Contact.objects.in_bulk([contact_id for _, contact_id, _ in rows])
     shown = tuple(_member(row, contact_id, at, known) for row, contact_id, at in rows[:SHOWN])
     return Members(shown, shown[-1].row if len(rows) > SHOWN else 0)
+
+
+def counts(of: str, ids: Sequence[int]) -> dict[int, int]:
+    """Members of each of these, counted no further than just beyond COUNTED. One statement."""
+    table, column, _ = _TABLES[of]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT asked.id, (SELECT count(*) FROM (
+                    SELECT FROM {table} m WHERE m.{column} = asked.id AND {_LIVING} LIMIT %s) n)
+              FROM unnest(%s::bigint[]) AS asked(id)
+            """,
+            [COUNTED + 1, list(ids)],
+        )
+        return dict(cursor.fetchall())
+
+
+def counted(count: int) -> str:
+    return f"more than {COUNTED:,}" if count > COUNTED else f"{count:,}"
 
 
 def lately(slug: str) -> list[Passage]:

@@ -32,7 +32,7 @@ class SourceFilter(admin.SimpleListFilter):
         return [(source, name) for source, name in SOURCES.items() if source not in {"own", "import"}]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(source=self.value()) if self.value() else queryset
+        return queryset.filter(source=self.value()) if self.value() in SOURCES else queryset
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -216,7 +216,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         try:
             transactions.run(lambda now: segments.delete(segment.slug))
         except Refused as error:
-            messages.error(request, f"Not deleted: {'; '.join(fault.msg for fault in error.faults)}.")
+            messages.error(request, f"Not deleted: it {'; '.join(fault.msg for fault in error.faults)}.")
             return HttpResponseRedirect(reverse("admin:contacts_segment_change", args=[pk]))
         messages.success(request, f"“{segment.name}” is deleted.")
         return HttpResponseRedirect(reverse("admin:contacts_segment_changelist"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -17,13 +15,14 @@ from django.utils.safestring import SafeString
 
 from contacts import transactions
 from contacts.audiences import tags
+from contacts.audiences.naming import Refused
 from contacts.audiences.tags import Tagging
 from contacts.models import ContactTag, Tag
 from contacts.pages.cells import link
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
-from contacts.pages.members import cursor_of, members_page
+from contacts.pages.members import counted, counts, cursor_of, members_page
+from contacts.upserting import name_fault
 
-COUNTED = 10_000
 SOURCE = "admin"
 TAKEN_AT_ONCE = 2_000
 PATIENCE = 15.0  # seconds that somebody waits for a page
@@ -38,17 +37,22 @@ class TagAdmin(ReadOnlyAdmin):
     empty = Empty("sell", "No tags yet", "A tag comes to be when a journey's step, an import or the API first uses it.")
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
-        counts = _counts([tag.pk for tag in rows])
+        found = counts("tag", [tag.pk for tag in rows])
         for tag in rows:
-            tag.shown_count = counts.get(tag.pk, 0)
+            tag.shown_count = found[tag.pk]
 
     @admin.display(description="Contacts")
     def contacts(self, tag: Any) -> SafeString:
-        return link(_counted(tag.shown_count), f"{reverse('admin:contacts_contact_changelist')}?tag={tag.pk}")
+        return link(counted(tag.shown_count), f"{reverse('admin:contacts_contact_changelist')}?tag={tag.pk}")
 
     def get_urls(self) -> list[Any]:
         take = self.admin_site.admin_view(self.take_view)
-        return [path("<int:pk>/take/", take, name="contacts_tag_take"), *super().get_urls()]
+        rename = self.admin_site.admin_view(self.rename_view)
+        return [
+            path("<int:pk>/take/", take, name="contacts_tag_take"),
+            path("<int:pk>/rename/", rename, name="contacts_tag_rename"),
+            *super().get_urls(),
+        ]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -64,13 +68,35 @@ class TagAdmin(ReadOnlyAdmin):
             "crumbs": self.crumbs(tag.name),
             "title": tag.name,
             "tag": tag,
-            "count": _counted(_counts([tag.pk])[tag.pk]),
+            "count": counted(counts("tag", [tag.pk])[tag.pk]),
             "search": search,
             "members": members_page("tag", tag.pk, search=search, before=before) if may_look else None,
             "may_take": self._may_take(request),
             "remove": reverse("admin:contacts_tag_take", args=[tag.pk]) if self._may_take(request) else "",
         }
         return TemplateResponse(request, "admin/contacts/tag.html", context)
+
+    def rename_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST `name`: call the tag so; if there is such a tag already, the two become one."""
+        if request.method != "POST" or not self._may_take(request):
+            raise PermissionDenied
+        tag = self._tag(request, str(pk))
+        here = reverse("admin:contacts_tag_change", args=[pk])
+        name = request.POST.get("name", "").strip()
+        if wrong := name_fault(name):
+            messages.error(request, f"Not renamed: a tag {wrong.msg}.")
+            return HttpResponseRedirect(here)
+        try:
+            number = transactions.run(lambda now: tags.rename(tag.name, name, source=SOURCE, now=now))
+        except Refused as error:
+            messages.error(request, f"Not renamed: it {'; '.join(fault.msg for fault in error.faults)}.")
+            return HttpResponseRedirect(here)
+        except LookupError as error:  # somebody else was faster
+            raise Http404("There is no such tag") from error
+        messages.success(
+            request, f"“{tag.name}” is “{name}” now: {number:,} {'contact' if number == 1 else 'contacts'}."
+        )
+        return HttpResponseRedirect(reverse("admin:contacts_tag_change", args=[Tag.objects.get(name=name).pk]))
 
     def take_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST `contact`: take the tag from one; without, from everybody, and forget it."""
@@ -118,20 +144,3 @@ def _take_from_everybody(tag: Tag) -> tuple[int, bool]:
             return taken, False
         taken += now_taken
     return taken, True
-
-
-def _counted(count: int) -> str:
-    return f"more than {COUNTED:,}" if count > COUNTED else f"{count:,}"
-
-
-def _counts(ids: Sequence[int]) -> dict[int, int]:
-    """Contacts of each tag, counted no further than just beyond COUNTED. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT t.id, (SELECT count(*) FROM (SELECT 1 FROM contact_tags c WHERE c.tag_id = t.id LIMIT %s) n)
-              FROM unnest(%s::bigint[]) AS t(id)
-            """,
-            [COUNTED + 1, list(ids)],
-        )
-        return dict(cursor.fetchall())

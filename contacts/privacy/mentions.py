@@ -42,7 +42,7 @@ def forget(names: Collection[Name], *, contact_ids: Sequence[int], now: datetime
         with guarded_path():
             cursor.execute(
                 "UPDATE contact_changes SET old = NULL, new = NULL"
-                " WHERE kind = 'identity_conflict' AND old = ANY(%s::jsonb[])",
+                " WHERE kind IN ('identity_conflict', 'left_apart') AND old = ANY(%s::jsonb[])",
                 [[json.dumps(each) for each in contact_ids]],
             )
 

@@ -139,3 +139,10 @@ def test_looking_needs_a_permission_and_trying_again_another(staff, client):
     assert acts.get(again(row)).status_code == 403
     assert acts.post(again(row)).status_code == 302
     assert client.get(ROWS).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "page", [QUARANTINE + "?source=%00", reverse("admin:contacts_contactevent_changelist") + "?type=%00"]
+)
+def test_a_filter_that_postgresql_could_not_be_asked_for_is_none(admin_client, some_events, page):
+    assert admin_client.get(page).status_code == 200

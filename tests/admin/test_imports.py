@@ -82,6 +82,22 @@ def test_a_mapping_without_a_name_for_people_is_refused_where_it_stands(importer
     assert "no column says who a row is about" in page.content.decode()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"list": "gone"}, {"tags": "a\x00b"}, {"attribute-1": "\x00"}, {"delimiter": "\x00"},
+        {"deed": "remember", "preset_name": "\x00"}, {"deed": "preset", "preset": "\x00"},
+        {"consent": "yes", "evidence": "a\x00b", "deed": "check"},
+    ],
+)  # fmt: skip
+def test_what_there_is_not_or_cannot_be_stored_is_refused_where_it_stands(importer, said):
+    upload(importer)
+    address = reverse("admin:contacts_importrun_mapping", args=[ImportRun.objects.get().pk])
+    page = importer.post(address, {**GUESSED, "deed": "start", **said})
+    assert page.status_code in {200, 422}, "the page, with what is wrong"
+    assert ImportRun.objects.get().state == "waiting"
+
+
 def test_consent_for_everybody_needs_evidence_and_is_kept_with_it(importer, now):
     lists.create(slug="fair", name="Fair", now=now)
     upload(importer, "email\na@example.com\n")

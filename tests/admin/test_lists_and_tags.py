@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from contacts.models import Contact, ContactTag, List, ListMember, Segment, Tag
+
+AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 def page(model: str, name: str, *args: Any) -> str:
@@ -117,3 +120,42 @@ def test_no_deed_is_done_by_following_a_link(maya):
     for address in (page("list", "delete", row.pk), page("list", "members", row.pk), page("tag", "take", tag.pk)):
         assert maya.get(address).status_code == 403
     assert List.objects.exists()
+
+
+def test_a_tag_is_renamed_and_two_become_one(maya, town):
+    for contact, name in ((town.ana, "vpi"), (town.ana, "VIP"), (town.mallory, "vpi")):
+        ContactTag.objects.create(contact_id=contact.pk, tag=Tag.objects.get_or_create(name=name)[0], added_at=AT)
+    old, new = Tag.objects.get(name="vpi"), Tag.objects.get(name="VIP")
+    answer = maya.post(page("tag", "rename", old.pk), {"name": " VIP "})
+    assert answer.headers["Location"] == page("tag", "change", new.pk)
+    assert "“vpi” is “VIP” now: 2 contacts." in said(answer)
+    assert set(ContactTag.objects.filter(tag=new).values_list("contact_id", flat=True)) == {
+        town.ana.pk,
+        town.mallory.pk,
+    }
+    assert maya.post(page("tag", "rename", old.pk), {"name": "x"}).status_code == 404
+
+
+def test_a_tag_is_not_renamed_to_nothing_nor_while_a_segment_names_it(maya, town):
+    row = Tag.objects.create(name="vpi")
+    assert "Not renamed: a tag must have" in said(maya.post(page("tag", "rename", row.pk), {"name": " "}))
+    Segment.objects.create(slug="readers", name="Readers", condition={"has_tag": "vpi"})
+    refused = said(maya.post(page("tag", "rename", row.pk), {"name": "vip"}))
+    assert "Not renamed: it is named by the segment “readers”." in refused
+    assert Tag.objects.filter(name="vpi").exists()
+
+
+def test_who_was_absorbed_is_neither_counted_nor_shown(maya, town):
+    row = List.objects.create(slug="news", name="News")
+    maya.post(page("list", "members", row.pk), {"pasted": f"{town.ana.email} {town.mallory.email}"})
+    Contact.objects.filter(pk=town.ana.pk).update(merged_into_id=town.mallory.pk)
+    context = maya.get(page("list", "change", row.pk)).context
+    assert context["count"] == "1"
+    assert [member.contact_id for member in context["members"].rows] == [town.mallory.pk]
+
+
+def test_who_was_erased_is_in_no_list_of_contacts(maya, town):
+    everybody = maya.get(page("contact", "changelist")).context["cl"].result_count
+    Contact.objects.filter(pk=town.ana.pk).update(erased_at=AT)
+    assert maya.get(page("contact", "changelist")).context["cl"].result_count == everybody - 1
+    assert maya.get(page("contact", "change", town.ana.pk)).status_code == 200

@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from contacts import clock
-from contacts.models import Segment, SegmentMember
+from contacts.models import Contact, Segment, SegmentMember
 from contacts.pages.members import SHOWN
 
 DIRECTORS = {"field": "job_title", "op": "contains", "value": "Director"}
@@ -150,8 +150,9 @@ def test_the_editor_hears_the_sentence_or_the_problems_with_their_paths(maya):
 def test_members_come_page_by_page_and_nobody_twice(maya, town):
     people = list(town.ana.__class__.objects.values_list("pk", flat=True))
     segment = make("all", {"all": []}, members=tuple(people))
+    others = Contact.objects.bulk_create(Contact() for _ in range(SHOWN))
     SegmentMember.objects.bulk_create(
-        SegmentMember(segment=segment, contact_id=10**9 + each, entered_at=clock.now()) for each in range(SHOWN)
+        SegmentMember(segment=segment, contact_id=each.pk, entered_at=clock.now()) for each in others
     )
     seen: list[int] = []
     before = 0

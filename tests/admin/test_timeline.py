@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from contacts import timeline
+from contacts import changes, timeline
+from contacts.changes import Change
 from contacts.models import ConsentRecord, ContactChange, ContactEvent
 from contacts.timeline import BadCursor
+from tests.contacts.merging.conftest import merge, person, undo
 
 
 def walk(contact_id: int, *, limit: int, only: str = "") -> list[timeline.Entry]:
@@ -85,3 +87,43 @@ def test_a_later_page_holds_what_lies_before_the_earlier_one(maya, town):
     shown = answer.context["timeline"].entries
     assert shown[0].at <= first.entries[-1].at
     assert first.entries[-1].at - shown[0].at < timedelta(days=30)
+
+
+def told(contact_id: int) -> list[tuple[str, str]]:
+    return [(entry.title, entry.detail) for entry in walk(contact_id, limit=1000)]
+
+
+def test_a_merge_and_its_undoing_are_told_on_both_pages(maya, db):
+    ada, bob = person("ada", "ada@example.com"), person("bob", "bob@example.com")
+    merge_id = merge(ada, bob)
+    assert told(ada)[0] == ("Merged with bob@example.com", "over the API")
+    undo(merge_id)
+    assert ("Merge undone: parted from ada@example.com", "by test") in told(bob)
+    assert ("Merged with ada@example.com", "over the API") in told(bob)
+    record = reverse("admin:contacts_contactmerge_change", args=[merge_id])
+    assert record in maya.get(reverse("admin:contacts_contact_change", args=[ada])).content.decode()
+
+
+def test_a_device_that_was_recognised_has_no_name_to_tell(db):
+    ada = person("ada", "ada@example.com")
+    merge(ada, person(anonymous_id="device-1"))
+    assert "Merged with a visitor without a name" in dict(told(ada))
+
+
+def test_changes_are_told_in_words(town, now):
+    changes.append(
+        [
+            Change(town.ana.pk, "list", "news", False, True),
+            Change(town.ana.pk, "list", "news", True, False, "workflow:welcome"),
+            Change(town.ana.pk, "identity", "email", None, "ana@work.example"),
+            Change(town.ana.pk, "attribute", "", None, None, "import"),
+        ],
+        source="admin",
+        now=now,
+    )
+    assert {
+        ("Joined the list news", "in the admin"),
+        ("Left the list news", "by the journey welcome"),
+        ("Email added", "ana@work.example · in the admin"),
+        ("Attribute changed", "what it was is erased · by an import"),
+    } <= set(told(town.ana.pk))

@@ -12,7 +12,7 @@ from contacts import consent, identity
 from contacts.audiences import tags
 from contacts.consent import Consent
 from contacts.identifiers import Identifiers
-from contacts.models import Contact
+from contacts.models import Contact, PrivacyDeed
 from tests.contacts.conftest import Api, make_key
 
 pytestmark = pytest.mark.django_db
@@ -119,3 +119,39 @@ def test_merged_and_erased_contacts_are_not_listed_and_only_the_erased_are_nowhe
 def test_reading_needs_its_scope():
     assert Api(make_key("events:write")).get("/api/v1/contacts/").status_code == 403
     assert Api("nonsense").get("/api/v1/contacts/").status_code == 401
+
+
+def test_a_later_denial_of_all_marketing_holds_for_topics_agreed_to_before(reader, now):
+    ada = Contact.objects.create(email="ada@example.com")
+    words = [("granted", "product"), ("denied", "news"), ("denied", ""), ("granted", "events")]
+    for state, topic in words:
+        with transaction.atomic():
+            consent.record([Consent(ada.pk, "marketing", state, topic)], source="api", now=now)
+    (shown,) = reader.get("/api/v1/contacts/").json()["results"]
+    assert shown["consents"] == {
+        "marketing": {"all": "denied", "events": "granted", "news": "denied", "product": "denied"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("phone", "+49 (170) 123-4567"), ("anonymous_id", "d-1"), ("external_id", "u1")]
+)
+def test_a_contact_is_found_by_each_of_its_names(reader, now, kind, said):
+    with transaction.atomic():
+        names = [Identifiers(external_id="u1", phone="+491701234567", anonymous_id="d-1"), Identifiers("u2")]
+        identity.resolve(names, source="api", now=now)
+    (found,) = reader.get("/api/v1/contacts/", **{kind: said}).json()["results"]
+    assert found["external_id"] == "u1"
+    assert reader.get("/api/v1/contacts/", **{kind: "+499999"}).json()["results"] == []
+
+
+def test_to_delete_a_contact_is_to_erase_the_person(now):
+    writer = Api(make_key("contacts:write"))
+    ada = Contact.objects.create(email="ada@example.com", attributes={"name": "Ada"})
+    ada.refresh_from_db()
+    assert Api(make_key("contacts:read")).call("DELETE", f"/api/v1/contacts/{ada.public_id}", b"").status_code == 403
+    assert writer.call("DELETE", f"/api/v1/contacts/{ada.public_id}", b"").status_code == 204
+    assert writer.call("DELETE", f"/api/v1/contacts/{ada.public_id}", b"").status_code == 404
+    ada.refresh_from_db()
+    assert (ada.email, ada.attributes, ada.erased_at is None) == ("", {}, False)
+    assert PrivacyDeed.objects.get().deed == "erase"

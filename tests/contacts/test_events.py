@@ -175,6 +175,12 @@ def test_people_of_a_forbidden_region_are_not_stored(now, settings):
     assert recorded.accepted == 4
 
 
+def test_nobody_is_created_for_an_event_that_names_a_forbidden_region(now, settings):
+    settings.RESIDENCY_ALLOWED = ["eu"]
+    record(event("ada", context={"region": "us"}), event("bob", context={"region": " EU "}), now=now)
+    assert list(Contact.objects.values_list("external_id", flat=True)) == ["bob"]
+
+
 @pytest.mark.parametrize(
     "poison",
     [

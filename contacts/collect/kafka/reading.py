@@ -8,6 +8,7 @@ failure, and when another member has read on meanwhile.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from contacts.collect.kafka.offsets import Moved, Step
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS = 1.0  # for the first message of a batch
+CLOSE_SECONDS = 10.0
 GATHER_SECONDS = 0.01  # for those behind it: a batch is what has arrived, nobody waits for it to be full
 LOOK_SECONDS = 1.0  # between two looks at the queue of intake
 MOST_PENDING = 20_000  # events of a lane that intake has not matched yet: beyond this, reading waits
@@ -83,8 +85,13 @@ class Reader:
         return self._assigned is not None and not self._held_back and self._ended >= set(self._assigned)
 
     def close(self) -> None:
-        """Leave the group, so that the others take over at once."""
-        self._consumer.close()
+        """Leave the group, so that the others take over at once. Where librdkafka waits for ever for the end of a
+        rebalance (it happens: librdkafka#4884), the group is left to notice that we are gone."""
+        closing = threading.Thread(target=self._consumer.close, name="leaving the group", daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+        if closing.is_alive():
+            log.warning("the group did not let go of us in %.0f seconds; it will notice", CLOSE_SECONDS)
 
     def read_once(self) -> Taken:
         """Store one batch, or wait a second for one. Never raises for a broker or a database that is away."""

@@ -22,7 +22,7 @@ from contacts.collect.clocks import corrected
 from contacts.collect.segment import standings, trust
 from contacts.collect.segment.messages import ALIAS, IDENTIFY, Message
 from contacts.collect.segment.trust import Name, Saying, Standing
-from contacts.events import FARTHEST_AHEAD, FUTURE, NewEvent
+from contacts.events import FARTHEST_AHEAD, NewEvent
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.locking import lock_contacts
@@ -85,7 +85,7 @@ def take(
         else:
             occurred_at = corrected(message.occurred_at, sent_at=message.sent_at, received_at=now)
             batch.pieces.append(_Piece(position, message, occurred_at, said))
-    _refuse_the_future(batch)
+    _refuse_at_sight(batch)
     _resolve(batch, found)
     recorded = _record(batch)
     _take_traits(batch, recorded)
@@ -116,12 +116,13 @@ def _found(messages: Sequence[Message], key: Key) -> dict[Name, Standing]:
     return found
 
 
-def _refuse_the_future(batch: _Batch) -> None:
-    """Before anybody is created for it."""
-    horizon = batch.now + FARTHEST_AHEAD
+def _refuse_at_sight(batch: _Batch) -> None:
+    """What lies in the future or in a forbidden region, before anybody is created for it."""
+    latest, allowed = batch.now + FARTHEST_AHEAD, events.allowed_regions()
     for piece in batch.pieces:
-        if piece.occurred_at is not None and piece.occurred_at > horizon:
-            batch.refused[piece.position] = [FUTURE]
+        fault = events.fault_at_sight(piece.occurred_at, piece.message.context, latest=latest, allowed=allowed)
+        if fault:
+            batch.refused[piece.position] = [fault]
     batch.pieces = [piece for piece in batch.pieces if piece.position not in batch.refused]
 
 

@@ -24,7 +24,7 @@ its first event, also by another connection. So without a proof nobody who was e
 
 `traits.email` says who somebody is from a server only. From nobody does an alias merge two known contacts: that is done
 by the API of merges, or in the admin. Consents are recorded from no message; `context.consent` says whether the one
-event counts.
+event counts. Two things are taken from any event: a refusal of the sale of data, and a time zone where there is none.
 """
 
 from __future__ import annotations

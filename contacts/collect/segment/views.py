@@ -69,7 +69,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count, *",
     "Access-Control-Max-Age": "7200",
 }
-_SAID_PROOF = re.compile(rf'("{PROOF}"\s*:\s*)"(?:[^"\\]|\\.)*"')
+_SECRETS = re.compile(rf'("(?:{PROOF}|writeKey)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 View = Callable[..., HttpResponse]
 
@@ -197,12 +197,12 @@ def _read(envelope: Envelope) -> tuple[dict[int, Message], dict[int, list[Fault]
 
 
 def _keep(taken: Taken, key: Key, envelope: Envelope, body: bytes, now: datetime) -> None:
-    """What was refused goes to the quarantine, without the proof of who somebody is."""
+    """What was refused goes to the quarantine, without the key and the proof of who somebody is."""
     if taken.refused:
         texts = [body.decode("utf-8", "surrogateescape")] if envelope.kind else strict_json.element_texts(body, "batch")
         quarantine.keep(
             [
-                Refused(source_of(key), key.name, _SAID_PROOF.sub(r'\1""', texts[position]), faults)
+                Refused(source_of(key), key.name, _SECRETS.sub(r'\1""', texts[position]), faults)
                 for position, faults in sorted(taken.refused.items())
             ],
             now=now,

@@ -13,6 +13,7 @@ from django.db import close_old_connections
 
 from contacts.collect.kafka.batches import Taken
 from contacts.collect.kafka.reading import Place, Reader
+from contacts.garbage import collect_seldom
 from contacts.heartbeat import Heartbeat
 
 SAY_SECONDS = 10.0
@@ -33,6 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: there is no Kafka to read from.")
+        collect_seldom()
         self._running = True
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._stop)

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from contacts import transactions
+from contacts.garbage import collect_seldom
 from contacts.importing import dry, mapping, presets, reading, rejects, runs, sources
 from contacts.importing.batches import Batch, Batches, ahead, in_a_hurry, open_table
 from contacts.importing.bulk import Options, Stored
@@ -25,9 +26,9 @@ from contacts.progress import Progress
 class Command(BaseCommand):
     help = (
         "Create or complete contacts from a file: CSV, TSV and the like, UTF-8, UTF-16 or Windows-1252. external_id, "
-        "email, phone, timezone, locale, region, owner_email and created_at are fields; consent_marketing and "
-        "consent_tracking are true or false; every other column becomes an attribute, unless a mapping says otherwise. "
-        "The same file again changes nothing, and goes on where it was interrupted."
+        "email, phone, timezone, locale, region, owner_email and created_at are fields, tags and lists are words; "
+        "consent_marketing and consent_tracking are true or false; every other column becomes an attribute, unless a "
+        "mapping says otherwise. The same file again changes nothing, and goes on where it was interrupted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,12 +48,15 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        collect_seldom()
         path: Path = options["file"]
         try:
             with in_a_hurry():
                 self._import(path, options)
         except OSError as error:
-            raise CommandError(f"{error.filename or path}: {error.strerror}") from error
+            # a pipe has no words of the system for it
+            reason = error.strerror or "must be a file: it is read more than once"
+            raise CommandError(f"{error.filename or path}: {reason}") from error
         except (BadHeader, ValueError) as error:
             raise CommandError(f"{path}: {error}") from error
 

@@ -56,6 +56,41 @@ def test_tags_are_made_found_listed_and_forgotten(api):
     assert (removed.old, removed.new, removed.source) == (True, False, "api")
 
 
+def test_a_tag_is_renamed_unless_a_segment_names_it(api):
+    upsert(api, email="ada@example.com", tags=["vpi"])
+    assert send(api, "PATCH", "/tags/vpi", {"name": " vip "}).json() == {"name": "vip", "contacts": 1}
+    assert send(api, "PATCH", "/tags/vpi", {"name": "vip"}).status_code == 404
+    assert faults(send(api, "PATCH", "/tags/vip", {"name": ""})) == [("name", ["name"])]
+    make_live("vips", {"has_tag": "vip"})
+    refused = send(api, "PATCH", "/tags/vip", {"name": "VIP"})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "It is named by the segment “vips”.")
+
+
+def test_a_tag_is_given_and_taken_by_any_name_of_a_contact(api):
+    ada = upsert(api, email="ada@example.com", phone="+491701234567").json()
+    send(api, "POST", "/tags", {"name": "a/b"})
+    given = {"add": [{"email": "ADA@example.com"}, {"email": "nobody@example.com"}]}
+    answer = send(api, "POST", "/tags/a/b/contacts", given).json()
+    assert (answer["added"], answer["removed"], answer["unchanged"]) == (1, 0, 0)
+    assert [(each["index"], each["errors"][0]["loc"]) for each in answer["rejected"]] == [(1, ["add", 1])]
+    assert [each["id"] for each in send(api, "GET", "/tags/a/b/contacts/").json()["results"]] == [ada["id"]]
+    taken = {"remove": [{"phone": "+49 170 1234567"}, {"id": ada["id"]}]}
+    answer = send(api, "POST", "/tags/a/b/contacts", taken).json()
+    assert (answer["added"], answer["removed"], answer["unchanged"]) == (0, 1, 1)
+    assert upsert(api, email="ada@example.com").json()["tags"] == []
+    assert send(api, "POST", "/tags/c/contacts", taken).status_code == 404
+
+
+def test_who_was_absorbed_is_counted_and_shown_no_more(api):
+    make_list(api)
+    ids = [upsert(api, email=f"{name}@x.io", tags=["vip"], lists=["news"]).json()["id"] for name in ("ada", "bob")]
+    survivor = send(api, "POST", "/contacts/merge", {"contacts": ids}).json()["id"]
+    assert send(api, "GET", "/tags/vip").json()["contacts"] == 1
+    assert send(api, "GET", "/lists/news").json()["members"] == 1
+    for path in ("/tags/vip/contacts", "/lists/news/contacts"):
+        assert [each["id"] for each in send(api, "GET", path).json()["results"]] == [survivor]
+
+
 def test_a_tag_needs_a_name(api):
     assert faults(send(api, "POST", "/tags/", {"name": "  "})) == [("name", ["name"])]
     assert faults(send(api, "POST", "/tags/", {})) == [("type", ["name"])]

@@ -8,10 +8,12 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from contacts import clock, signals
+from contacts import clock, signals, transactions
 from contacts.audiences import tags
+from contacts.audiences.naming import Refused
 from contacts.audiences.tags import Tagging
 from contacts.models import Contact, ContactChange, ContactEvent, ContactTag, PendingEvent, Tag
+from tests.contacts.audiences.keeping import check, make_live, members
 
 
 def people(number: int) -> list[int]:
@@ -113,3 +115,59 @@ def test_four_threads_adding_the_same_tag_add_it_once():
         thread.join()
     assert sorted(added) == contacts
     assert ContactEvent.objects.filter(type="tag_added").count() == 50
+
+
+def rename(old: str, new: str) -> int:
+    return transactions.run(lambda now: tags.rename(old, new, source="admin", now=now))
+
+
+def bearers(name: str) -> list[int]:
+    return sorted(ContactTag.objects.filter(tag__name=name).values_list("contact_id", flat=True))
+
+
+@pytest.mark.django_db
+def test_a_tag_that_is_called_otherwise_keeps_its_bearers_and_starts_nothing(now):
+    ada, bob, _ = people(3)
+    tag([ada, bob], "vpi", now=now)
+    rows = set(ContactTag.objects.values_list("id", "contact_id", "added_at"))
+    events = ContactEvent.objects.count()
+    assert rename("vpi", "vip") == 2
+    assert list(Tag.objects.values_list("name", flat=True)) == ["vip"]
+    assert set(ContactTag.objects.values_list("id", "contact_id", "added_at")) == rows
+    said = ContactChange.objects.filter(contact_id=bob, source="admin").order_by("id")
+    assert [(each.name, each.old, each.new) for each in said] == [("vpi", True, False), ("vip", False, True)]
+    assert ContactEvent.objects.count() == events
+
+
+@pytest.mark.django_db
+def test_two_tags_become_one_however_many_have_them(now, monkeypatch):
+    monkeypatch.setattr(tags, "_TAKEN_AT_ONCE", 2)
+    everybody = people(5)
+    tag(everybody, "VIP", now=now)
+    tag(everybody[:2], "vip", now=now)
+    assert rename("VIP", "vip") == 5
+    assert bearers("vip") == everybody
+    assert not Tag.objects.filter(name="VIP").exists()
+    assert ContactChange.objects.filter(source="admin", name="VIP", new=False).count() == 5
+    assert ContactChange.objects.filter(source="admin", name="vip", new=True).count() == 3
+
+
+@pytest.mark.django_db
+def test_segments_that_ask_about_the_new_name_follow(now):
+    (ada,) = people(1)
+    tag([ada], "vpi", now=now)
+    make_live("vips", {"has_tag": "vip"})
+    rename("vpi", "vip")
+    check()
+    assert members("vips") == [ada]
+
+
+@pytest.mark.django_db
+def test_a_tag_that_a_segment_asks_about_keeps_its_name(now):
+    tag(people(1), now=now)
+    make_live("vips", {"not": {"has_tag": "vip"}})
+    with pytest.raises(Refused, match="the segment “vips”"):
+        rename("vip", "VIP")
+    assert rename("vip", "vip") == 0
+    with pytest.raises(LookupError):
+        rename("nobody's", "VIP")

@@ -20,6 +20,7 @@ from tests.contacts.collect.segment import (
     key_row,
     make_write_key,
     quarantined,
+    rows,
     stored,
     user,
 )
@@ -373,3 +374,12 @@ def test_a_project_that_is_not_there_is_not_found(browser):
 def test_nothing_is_redirected_where_the_house_speaks_https(browser, settings):
     settings.SECURE_SSL_REDIRECT = True
     assert answer(browser.post("/v1/page", {"anonymousId": "a"})) == SUCCESS
+
+
+def test_no_key_lies_in_the_quarantine(server):
+    """It came in the body; a server's opens the door."""
+    assert server.say("track", userId="ada", writeKey=server.key).status_code == 400
+    server.send({"type": "track", "userId": "ada", "writeKey": server.key})
+    kept = [raw for (raw,) in rows("SELECT raw FROM quarantined_events")]
+    assert len(kept) == 2
+    assert all('"ada"' in raw and server.key not in raw for raw in kept)

@@ -134,6 +134,17 @@ def test_traits_of_a_forbidden_region_are_refused(server, settings):
     assert quarantined() == [("segment", "residency")]
 
 
+def test_nobody_is_created_or_described_by_messages_from_a_forbidden_region(server, settings):
+    settings.RESIDENCY_ALLOWED = ["EU"]
+    server.send(
+        identify(userId="ada", traits={"email": "ada@example.com"}, context={"region": "US"}),
+        track(userId="bob", context={"region": "US"}),
+        identify(userId="eve", traits={"plan": "pro"}, context={"region": "eu"}),
+    )
+    assert list(Contact.objects.values_list("external_id", flat=True)) == ["eve"]
+    assert quarantined() == [("segment", "residency")] * 2
+
+
 def test_the_number_of_statements_does_not_depend_on_the_size_of_a_batch(server):
     def batch(size: int, name: str):
         return [

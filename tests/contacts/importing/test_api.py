@@ -74,5 +74,49 @@ def test_options_that_cannot_be_are_a_400(options):
     assert send({"file": "no file"}).status_code == 400
 
 
+POISON = [
+    "[" * 100_000,
+    "{",
+    '{"a": NaN}',
+    '{"evidence": {"a": "\\u0000"}}',
+    '{"columns": {"email": "email", "\\ud800": "ignore"}}',
+]
+
+
+@pytest.mark.parametrize("name", ["mapping", "options"])
+@pytest.mark.parametrize("value", POISON)
+def test_what_postgresql_cannot_hold_is_a_400_and_nothing_is_kept(name, value):
+    answer = send({"file": SimpleUploadedFile("people.csv", b"email\na@example.com\n"), name: value})
+    assert (answer.status_code, answer.json()["errors"][0]["loc"][0]) == (400, name)
+    assert not ImportRun.objects.exists()
+
+
+def test_a_mapping_may_come_as_a_file_and_any_name_is_taken():
+    mapping = SimpleUploadedFile("mapping.json", json.dumps({"columns": {"Mail": "email"}}).encode())
+    file = SimpleUploadedFile("people.csv", b"Mail\na@example.com\n")
+    assert send({"file": file, "mapping": mapping, "name": "a\x00b"}).status_code == 202
+    assert ImportRun.objects.get().name == "ab"
+
+
+@pytest.mark.parametrize(
+    ("said", "dry"), [("true", True), ("True", True), ("yes", True), ("1", True), ("false", False)]
+)
+def test_a_file_is_only_tried_however_somebody_says_so(said, dry):
+    answer = send({"file": SimpleUploadedFile("people.csv", b"email\na@example.com\n"), "dry_run": said})
+    assert answer.json()["dry"] is dry
+    work_off()
+    assert Contact.objects.exists() is not dry
+
+
+def test_a_dry_run_that_is_neither_yes_nor_no_imports_nothing():
+    answer = send({"file": SimpleUploadedFile("people.csv", b"email\na@example.com\n"), "dry_run": "please"})
+    assert answer.status_code == 400
+    assert not ImportRun.objects.exists()
+
+
+def test_a_body_without_a_name_is_called_an_upload():
+    assert send(b"email\n", content_type="text/csv").json()["name"] == "upload"
+
+
 def test_reading_keys_may_not_import():
     assert send(b"email\n", scope="contacts:read", content_type="text/csv").status_code == 403

@@ -11,12 +11,14 @@ from django.db import connection, transaction
 from analytics import books
 from contacts import clock, consent, holdings, merging, transactions
 from contacts.consent import Consent
+from contacts.merging import conflicts
 from contacts.models import Contact, ContactChange, ContactEvent, ImportReject, PrivacyDeed
 from contacts.privacy import erasing, tombstones
 from contacts.privacy.family import NobodyThere
 from delivery.models import Address, Message, Suppression
 from tests import journeys
 from tests.contacts.conftest import Api, make_key
+from tests.contacts.merging.conftest import person
 from tests.contacts.privacy import life
 from tests.delivery import making
 
@@ -192,3 +194,14 @@ def test_other_people_keep_everything():
     assert other.attributes == {"name": "By Stander"} and other.erased_at is None
     assert ContactEvent.objects.get(contact_id=other.pk, type="page_viewed").properties == {"url": "/x"}
     assert ContactChange.objects.exclude(contact_id=who).count() == changes
+
+
+def test_whoever_was_left_apart_from_them_keeps_no_name_of_theirs():
+    ada, bob = person("ada"), person("bob", "canary-name@example.com")
+    person("ada", "canary-name@example.com")
+    (conflict,) = conflicts.open_conflicts().conflicts
+    transactions.run(lambda now: conflicts.leave_apart(conflict, now=now))
+    erase(bob)
+    said = ContactChange.objects.filter(contact_id=ada).values_list("kind", "old", "new")
+    assert ("left_apart", None, None) in said
+    assert "canary-name" not in str(list(said))

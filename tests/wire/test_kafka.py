@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -16,8 +18,8 @@ from contacts.collect.kafka.messages import Message
 from contacts.collect.kafka.offsets import Step
 from contacts.collect.kafka.reading import Place, Reader
 from contacts.models import ContactEvent, KafkaOffset, QuarantinedEvent
-from tests.contacts.collect import brokers
-from tests.contacts.collect.brokers import BROKERS, Broker
+from tests.wire import kafka_brokers as brokers
+from tests.wire.kafka_brokers import BROKERS, Broker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -184,3 +186,13 @@ def test_a_broker_that_comes_late_is_waited_for(readers):
         brokers.make_topic(servers, TOPIC)
         waiting.produce(event(1), partition=0)
         read(reader, lambda: stored() == ["happened_1"])
+
+
+def test_a_group_that_never_lets_go_keeps_nobody_from_leaving(broker, readers, monkeypatch, caplog):
+    monkeypatch.setattr(reading, "CLOSE_SECONDS", 0.05)
+    never = threading.Event()
+    reader = readers(broker)
+    monkeypatch.setattr(reader, "_consumer", SimpleNamespace(close=never.wait))
+    reader.close()
+    never.set()
+    assert "it will notice" in caplog.text

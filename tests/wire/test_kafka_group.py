@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from contacts import clock, tallies
 from contacts.models import ContactEvent, KafkaOffset, QuarantinedEvent
-from tests.contacts.collect.brokers import PARTITIONS, Broker, mock_broker
+from tests.wire.kafka_brokers import PARTITIONS, Broker, mock_broker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 

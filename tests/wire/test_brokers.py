@@ -18,7 +18,7 @@ from django.db import connection
 from config import ports
 from config.lanes import heartbeat_of
 from contacts import heartbeat, redis_index
-from tests.config.rabbitmq import Rabbit
+from tests.wire.rabbitmq import Rabbit
 
 pytestmark = pytest.mark.timeout(150)
 

@@ -1,0 +1,31 @@
+"""Journeys that run and name a list, a segment or a tag: in a condition, in their trigger or in a step."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from contacts.audiences import uses
+from contacts.audiences.uses import Kind
+
+_PLACES = ("$.entry.trigger", "$.steps.*.config")
+
+
+def register() -> None:
+    """Called once, when the app is ready."""
+    uses.register(_journeys)
+
+
+def _journeys(kind: Kind, name: str) -> list[str]:
+    where = [uses.in_conditions(kind), *(f"{place}.{kind} ? (@ == $name)" for place in _PLACES)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT w.name FROM workflows w JOIN workflow_versions v ON v.id = w.live_version_id
+             WHERE w.status IN ('live', 'paused') AND EXISTS (
+                   SELECT FROM unnest(%s::text[]) AS place(path)
+                    WHERE jsonb_path_exists(v.definition, place.path::jsonpath, jsonb_build_object('name', %s::text)))
+             ORDER BY w.name
+            """,
+            [where, name],
+        )
+        return [f"the journey “{found}”" for (found,) in cursor.fetchall()]
