@@ -15,21 +15,17 @@ from contacts.audiences import lists, tags
 from contacts.audiences.lists import Place
 from contacts.audiences.tags import Tagging
 from contacts.consent import ALL_TOPICS, DENIED, Consent
-from contacts.identifiers import canonical, canonical_email
+from contacts.identity import NEW_IDS
 from contacts.importing.csv_rows import BrokenLine
-from contacts.importing.mapping import IDENTIFYING
-from contacts.importing.rows import Row
+from contacts.importing.rows import CELL, Name, Row, named, profile_cells
 from contacts.importing.shape import FILL, SKIP, Options
 from contacts.upserting import FIELDS, Person, last_states, upsert
 
 AT_ONCE = 1000  # people in one call of the usual way
 WORTH_COPYING = 20  # fewer new people go the usual way
 
-Name = tuple[str, str]
-
 _CONTACTS = ("id", *FIELDS, "attributes", "created_at", "updated_at")
-# Never part of a text that PostgreSQL stores, so they can stand between cells until those are escaped
-_CELL, _ROW = "\x00", "\ud800"
+_ROW = "\ud800"  # stands between rows until they are escaped: never part of a text that PostgreSQL stores either
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -57,7 +53,7 @@ class _Batch:
     """`names[i]` and `contacts[i]` (None: not yet, or refused) belong to `rows[i]`."""
 
     rows: Sequence[Row]
-    names: list[list[Name]]
+    names: list[Sequence[Name]]
     contacts: list[int | None]
     options: Options
     source: str
@@ -85,14 +81,9 @@ def store(rows: Sequence[Row], *, options: Options, source: str, now: datetime) 
     return result
 
 
-def names_of(row: Row) -> list[Name]:
+def names_of(row: Row) -> Sequence[Name]:
     """How the row names its person, in the form in which names are compared."""
-    fields, found = row.person.fields, []
-    for kind in IDENTIFYING:
-        value = fields.get(kind)
-        if value:
-            found.append((kind, canonical_email(value) if kind == "email" else canonical(kind, value)))
-    return found
+    return row.names or named(row.person)
 
 
 def known_names(names: Iterable[Sequence[Name]]) -> set[Name]:
@@ -142,7 +133,7 @@ def _copy(batch: _Batch, fresh: Sequence[int]) -> bool:
             mine = list(zip(fresh, ids, strict=True))
             _copy_identities([(name, contact) for number, contact in mine for name in batch.names[number]], now)
             new = [(contact, rows[number].person) for number, contact in mine]
-            _copy_contacts(new, now)
+            _copy_contacts([(contact, rows[number]) for number, contact in mine], now)
             _copy_consents(new, batch)
     except (IntegrityError, DataError):
         return False
@@ -159,8 +150,7 @@ def _copy(batch: _Batch, fresh: Sequence[int]) -> bool:
 def _new_ids(count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT string_agg(id::text, ',') FROM (SELECT nextval(pg_get_serial_sequence('contacts', 'id')) AS id "
-            "FROM generate_series(1, %s)) new",
+            f"SELECT string_agg(new.id::text, ',') FROM ({NEW_IDS}) AS new",
             [count],
         )
         return [int(contact_id) for contact_id in cursor.fetchone()[0].split(",")]
@@ -176,21 +166,13 @@ def _copy_identities(named: list[tuple[Name, int]], now: datetime) -> None:
     )
 
 
-def _copy_contacts(new: Sequence[tuple[int, Person]], now: datetime) -> None:
+def _copy_contacts(new: Sequence[tuple[int, Row]], now: datetime) -> None:
     at = now.isoformat()
     lines = []
-    for contact, person in new:
-        get = person.fields.get
-        begun = person.created_at
-        lines.append(
-            (
-                str(contact),
-                *[get(name, "") for name in FIELDS],
-                _encode(person.attributes) if person.attributes else "{}",
-                begun.isoformat() if begun and begun < now else at,
-                at,
-            )
-        )
+    for contact, row in new:
+        begun = row.person.created_at
+        cells = row.cells or profile_cells(row.person)
+        lines.append((str(contact), cells, begun.isoformat() if begun and begun < now else at, at))
     _copy_into(f"contacts ({', '.join(_CONTACTS)})", lines)
 
 
@@ -222,9 +204,9 @@ def _copy_into(target: str, lines: Sequence[Sequence[str]]) -> None:
 
 def copy_text(lines: Sequence[Sequence[str]]) -> bytes:
     """Rows in PostgreSQL's text format. Escaped all at once: a call for each cell would cost more than the rest."""
-    text = _ROW.join([_CELL.join(cells) for cells in lines]) + _ROW
+    text = _ROW.join([CELL.join(cells) for cells in lines]) + _ROW
     text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    return text.replace(_CELL, "\t").replace(_ROW, "\n").encode()
+    return text.replace(CELL, "\t").replace(_ROW, "\n").encode()
 
 
 def _usual_way(batch: _Batch, numbers: Sequence[int], result: Stored) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from contacts.collect.parsing import parse_instant
 from contacts.faults import Fault
-from contacts.identifiers import LONGEST, canonical
+from contacts.identifiers import LONGEST, canonical, canonical_email
 from contacts.importing import values
 from contacts.importing.csv_rows import BrokenLine, Record
 from contacts.importing.mapping import (
@@ -29,12 +30,39 @@ REMEMBERED = 5000  # distinct values of a column whose meaning is kept: most col
 MOST_WORDS = 100  # tags or lists in one row
 
 
+Name = tuple[str, str]  # kind, canonical value
+
+
+CELL = "\x00"  # stands between cells: never part of a text that PostgreSQL stores
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class Row(NamedTuple):
     """A row that was understood."""
 
     line: int
     person: Person
     raw: str = ""
+    # what writing the row takes, as far as whoever read it has made it out: reading and writing overlap
+    names: Sequence[Name] = ()
+    cells: str = ""
+
+
+def named(person: Person) -> list[Name]:
+    """How somebody is named here, in the form in which names are compared."""
+    fields, found = person.fields, []
+    for kind in IDENTIFYING:
+        value = fields.get(kind)
+        if value:
+            found.append((kind, canonical_email(value) if kind == "email" else canonical(kind, value)))
+    return found
+
+
+def profile_cells(person: Person) -> str:
+    """FIELDS and the attributes of somebody new, as they are copied."""
+    get = person.fields.get
+    attributes = _encode(person.attributes) if person.attributes else "{}"
+    return CELL.join([*[get(name, "") for name in FIELDS], attributes])
 
 
 class _Said:
@@ -81,7 +109,7 @@ def understanding(
         person = Person(
             fields, said.attributes, said.consents, said.tags, said.lists, created_at=said.created_at, key=key
         )
-        return Row(record.line, person, record.raw)
+        return Row(record.line, person, record.raw, named(person), profile_cells(person))
 
     return understand
 
