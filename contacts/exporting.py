@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contacts.api.shapes import shapes
 from contacts.collect.people import WHOLE_MARKETING
 from contacts.consent import GRANTED
 from contacts.living import living
 from contacts.models import Contact, ContactTag, ListMember, SegmentMember
+from contacts.shapes import shapes
 from contacts.spreadsheets import safe_cell
 from contacts.upserting import FIELDS
 

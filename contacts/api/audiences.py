@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from contacts import transactions
 from contacts.api.merges import Conflict
-from contacts.api.shapes import ContactPage, shapes
+from contacts.api.shapes import ContactPage
 from contacts.audiences import lists, tags
 from contacts.audiences.lists import Place
 from contacts.audiences.naming import Refused
@@ -29,6 +29,7 @@ from contacts.living import living
 from contacts.models import Contact, ContactIdentity, ContactTag, List, ListMember, Tag
 from contacts.paging import NewestFirst, Page
 from contacts.problems import BadRequest
+from contacts.shapes import shapes
 from contacts.upserting import name_fault
 
 MOST_CONTACTS = 1000

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from contacts import tallies, transactions, upserting
 from contacts.api.privacy import actor_of
 from contacts.api.schema import BULK, BULK_OUTCOME, PERSON
-from contacts.api.shapes import ContactPage, ContactShape, shapes
+from contacts.api.shapes import ContactPage, ContactShape
 from contacts.audiences import lists
 from contacts.collect.parsing import BatchJSONParser, elements
 from contacts.collect.people import parse_person
@@ -30,6 +30,7 @@ from contacts.paging import NewestFirst
 from contacts.privacy import erasing
 from contacts.privacy.family import NobodyThere
 from contacts.problems import BadRequest
+from contacts.shapes import shapes
 from contacts.upserting import NameTaken, Person, Upserted
 
 MOST_CONTACTS = 1000

@@ -16,13 +16,14 @@ from rest_framework.views import APIView
 
 from contacts import merging, transactions
 from contacts.api.privacy import actor_of
-from contacts.api.shapes import ContactShape, shapes
+from contacts.api.shapes import ContactShape
 from contacts.faults import Fault
 from contacts.living import find
 from contacts.merging import NotUndone, Unmergeable
 from contacts.models import Contact, ContactMerge
 from contacts.paging import NewestFirst, Page
 from contacts.problems import BadRequest
+from contacts.shapes import shapes
 
 MOST = 20  # contacts of one call
 _ID = {"type": "string", "format": "uuid"}

@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts.api.audiences import PAGED, READ_WRITE, Written, members_page, said, written
-from contacts.api.shapes import ContactPage, ContactShape, shapes
+from contacts.api.shapes import ContactPage, ContactShape
 from contacts.audiences import preview, segments
 from contacts.conditions import BadCondition, explain, parse
 from contacts.models import Contact, Segment, SegmentMember
 from contacts.paging import NewestFirst, Page
+from contacts.shapes import shapes
 
 NOT_VALID = "The segment is not valid."
 
