@@ -117,6 +117,12 @@ def _move(run_id: int, states: Sequence[str], **values: Any) -> None:
         raise NotThere(run_id)
 
 
+def _stop_if_running(run_id: int, fault: str) -> None:
+    """Another worker may have come to the end meanwhile, after which the file is deleted under whoever still reads it:
+    that is nobody's fault, and no news."""
+    ImportRun.objects.filter(pk=run_id, state="running").update(state="stopped", fault=fault)
+
+
 def waiting(*, now: datetime) -> list[tuple[str, str]]:
     """The bells to ring: whether an uploaded file is to be read, or anything is to be deleted."""
     mine = ImportRun.objects.filter(Q(stored=True, state__in=["running", "done", "cancelled"]) | _kept_no_longer(now))
@@ -220,7 +226,7 @@ class Worker:
             raise  # the database's trouble passes, and the run goes on where it is
         except Exception as error:
             log.error("import run %s stopped: %s", run.pk, type(error).__name__)  # its words may be those of the file
-            _move(run.pk, ["running"], state="stopped", fault=f"stopped by a fault: {type(error).__name__}")
+            _stop_if_running(run.pk, f"stopped by a fault: {type(error).__name__}")
             self.close()
             return True
         if done is None:
@@ -241,7 +247,7 @@ class Worker:
                 line=run.line,
             )
         except (BadHeader, ValueError) as error:
-            _move(run.pk, ["running"], state="stopped", fault=str(error))
+            _stop_if_running(run.pk, str(error))
             return True
         batches = self._batches
         self._run, self._next = run, ahead(lambda: iter(batches)) if self._overlap else iter(batches)

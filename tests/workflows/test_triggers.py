@@ -156,9 +156,14 @@ def test_steps_take_tags_away_and_put_on_and_off_lists_and_move_the_stage():
 @pytest.mark.django_db(transaction=True)
 def test_a_list_that_was_deleted_since_is_passed_over():
     within(lists.create, slug="news", name="News")
-    journeys.publish(definition({"join": step("add_to_list", list="news")}))
-    within(lists.delete, "news", source="api")
+    wait = step("wait", {"next": "join"}, mode="duration", **{"for": "P1D"})
+    journeys.publish(definition({"wait": wait, "join": step("add_to_list", list="news")}))
     ada = person(1)
     journeys.track(ada, "signed_up")
     journeys.run()
+    journeys.publish(definition({"tag": step("add_tag", tag="t")}))  # only the version that she is in names the list
+    within(lists.delete, "news", source="api")
+    journeys.wake_all()
+    journeys.run()
     assert journeys.enrolment(ada).state == "completed"
+    assert journeys.path(journeys.enrolment(ada).pk)[-1] == ("join", "advanced", "next")

@@ -93,6 +93,21 @@ def test_two_workers_never_take_a_batch_twice(now):
     assert not ContactChange.objects.exists()
 
 
+@pytest.mark.django_db
+def test_a_file_that_is_gone_because_another_worker_came_to_its_end_is_no_fault(now, monkeypatch):
+    run = begun(people(10), now=now)
+
+    def too_late(*args, **rest):
+        ImportRun.objects.filter(pk=run.pk).update(state="done", stored=False)
+        raise BadHeader("the file has no header")
+
+    monkeypatch.setattr(runs, "Batches", too_late)
+    worker = Worker()
+    assert worker.advance() and not worker.advance()
+    run.refresh_from_db()
+    assert (run.state, run.fault) == ("done", "")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_task_reads_ahead_in_a_thread_and_ends(now):
     run = begun(people(5000), now=now)
