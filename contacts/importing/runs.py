@@ -212,7 +212,8 @@ class Worker:
         if self._run is None and not self._take():
             return _delete_some() or _prune()
         run = self._run
-        assert run is not None and self._batches is not None
+        if run is None or self._batches is None:
+            return True  # the one that was taken cannot be read: there may be others
         try:
             batch = next(self._next, None)
             if batch is None:
