@@ -19,14 +19,12 @@ class AddTagConfig(Strict):
 
 @dataclass(frozen=True)
 class Tagging:
-    contact_id: int
-    tag: str
-    source: str
+    tagging: tags.Tagging
+    lane: str
 
     @classmethod
     def apply(cls, effects: list[Tagging], now: datetime) -> None:
-        rows = [tags.Tagging(contact_id=e.contact_id, tag=e.tag, source=e.source) for e in effects]
-        tags.add_tags(rows, now=now)
+        tags.add_tags([effect.tagging for effect in effects], now=now, lane=effects[0].lane)
 
 
 class AddTag(StepType):
@@ -38,6 +36,6 @@ class AddTag(StepType):
         config: AddTagConfig = prepared
         source = f"workflow:{cohort.workflow_slug}"
         return [
-            Advance(effects=(Tagging(contact_id=member.contact_id, tag=config.tag, source=source),))
+            Advance(effects=(Tagging(tags.Tagging(member.contact_id, config.tag, source), cohort.lane),))
             for member in cohort.members
         ]

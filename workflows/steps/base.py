@@ -49,7 +49,8 @@ class Cohort:
 
 class Effect(Protocol):
     """Something that an outcome brings about outside the engine's own tables. The engine collects the effects of a
-    whole batch and applies each kind once, with a constant number of statements."""
+    whole batch, which is of one lane, and applies each kind once, with a constant number of statements. News that it
+    causes stays in that lane."""
 
     @classmethod
     def apply(cls, effects: list[Any], now: datetime) -> None: ...

@@ -23,6 +23,7 @@ class StageMove:
     to: str
     step: str
     source: str
+    lane: str
 
     @classmethod
     def apply(cls, effects: list[StageMove], now: datetime) -> None:
@@ -31,7 +32,14 @@ class StageMove:
         for effect in effects:
             groups.setdefault((effect.to, effect.step, effect.source), []).append(effect.contact_id)
         for (to, step, source), contact_ids in sorted(groups.items()):
-            lifecycle.move(contact_ids=contact_ids, to_stage=to, reason=f"step {step}", source=source, now=now)
+            lifecycle.move(
+                contact_ids=contact_ids,
+                to_stage=to,
+                reason=f"step {step}",
+                source=source,
+                now=now,
+                lane=effects[0].lane,
+            )
 
 
 class ChangeLifecycleStage(StepType):
@@ -48,6 +56,6 @@ class ChangeLifecycleStage(StepType):
         config: StageConfig = prepared
         source = f"workflow:{cohort.workflow_slug}"
         return [
-            Advance(effects=(StageMove(member.contact_id, config.to, cohort.step, source),))
+            Advance(effects=(StageMove(member.contact_id, config.to, cohort.step, source, cohort.lane),))
             for member in cohort.members
         ]

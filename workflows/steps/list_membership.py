@@ -22,25 +22,27 @@ class ListConfig(Strict):
 @dataclass(frozen=True)
 class Joining:
     place: lists.Place
+    lane: str
 
     @classmethod
     def apply(cls, effects: list[Joining], now: datetime) -> None:
-        lists.join([effect.place for effect in effects], now=now)
+        lists.join([effect.place for effect in effects], now=now, lane=effects[0].lane)
 
 
 @dataclass(frozen=True)
 class Leaving:
     place: lists.Place
+    lane: str
 
     @classmethod
     def apply(cls, effects: list[Leaving], now: datetime) -> None:
-        lists.leave([effect.place for effect in effects], now=now)
+        lists.leave([effect.place for effect in effects], now=now, lane=effects[0].lane)
 
 
 class _ListStep(StepType):
     Config = ListConfig
 
-    def effect(self, place: lists.Place) -> Effect:
+    def effect(self, place: lists.Place, lane: str) -> Effect:
         raise NotImplementedError
 
     def problems(self, config: ListConfig, step: str) -> Iterable[Problem]:
@@ -53,7 +55,7 @@ class _ListStep(StepType):
             return [Advance(detail={"skipped": "no_list", "list": config.list}) for _ in cohort.members]
         source = f"workflow:{cohort.workflow_slug}"
         return [
-            Advance(effects=(self.effect(lists.Place(member.contact_id, config.list, source)),))
+            Advance(effects=(self.effect(lists.Place(member.contact_id, config.list, source), cohort.lane),))
             for member in cohort.members
         ]
 
@@ -62,13 +64,13 @@ class AddToList(_ListStep):
     key = "add_to_list"
     label = "Add to list"
 
-    def effect(self, place: lists.Place) -> Effect:
-        return Joining(place)
+    def effect(self, place: lists.Place, lane: str) -> Effect:
+        return Joining(place, lane)
 
 
 class RemoveFromList(_ListStep):
     key = "remove_from_list"
     label = "Remove from list"
 
-    def effect(self, place: lists.Place) -> Effect:
-        return Leaving(place)
+    def effect(self, place: lists.Place, lane: str) -> Effect:
+        return Leaving(place, lane)

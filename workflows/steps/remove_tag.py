@@ -20,10 +20,11 @@ class RemoveTagConfig(Strict):
 @dataclass(frozen=True)
 class Untagging:
     tagging: tags.Tagging
+    lane: str
 
     @classmethod
     def apply(cls, effects: list[Untagging], now: datetime) -> None:
-        tags.remove_tags([effect.tagging for effect in effects], now=now)
+        tags.remove_tags([effect.tagging for effect in effects], now=now, lane=effects[0].lane)
 
 
 class RemoveTag(StepType):
@@ -35,6 +36,6 @@ class RemoveTag(StepType):
         config: RemoveTagConfig = prepared
         source = f"workflow:{cohort.workflow_slug}"
         return [
-            Advance(effects=(Untagging(tags.Tagging(member.contact_id, config.tag, source)),))
+            Advance(effects=(Untagging(tags.Tagging(member.contact_id, config.tag, source), cohort.lane),))
             for member in cohort.members
         ]
