@@ -45,9 +45,9 @@ def move(
 ) -> list[int]:
     """Move contacts to a stage, inside the caller's transaction; returns those that were not there already, in order.
 
-    Each move is a row of the log and the contact's own event `lifecycle_changed` {"from", "to", "reason"}. `only_from`
-    leaves contacts of other stages where they are (NO_STAGE: those that never had one). `lane` is the events'. Locks the contacts in the
-    order of their ids. Raises ValueError for a stage that does not exist."""
+    Each move is a row of the log and the contact's own event `lifecycle_changed` {"from", "to", "reason"} in `lane`
+    (urgent · bulk). `only_from` leaves contacts of other stages where they are (NO_STAGE: those that never had one).
+    Locks the contacts in the order of their ids. Raises ValueError for a stage that does not exist."""
     if to_stage not in STAGES:
         raise ValueError(f"unknown lifecycle stage {to_stage!r}: expected one of {', '.join(STAGES)}")
     assert connection.in_atomic_block, "a move needs the caller's transaction"
