@@ -15,6 +15,7 @@ from contacts import clock, doorbell, partitions, redis_index
 from delivery import in_doubt
 from delivery import sweep as delivery_sweep
 from scoring import checks
+from workflows import awaiting, brake, stranded
 from workflows import partitions as journal_partitions
 from workflows import sweep as workflows_sweep
 
@@ -151,6 +152,30 @@ def _ring(now: datetime) -> None:
         pass
 
 
+def _awaited(now: datetime) -> list[str]:
+    return [f"{slug} waits for events that are not queued" for slug in awaiting.undeclared()]
+
+
+def _declare(now: datetime) -> None:
+    awaiting.rebuild()
+
+
+def _stranded(now: datetime) -> list[str]:
+    return stranded.look(now=now)
+
+
+def _bring_on(now: datetime) -> None:
+    stranded.mend(now=now)
+
+
+def _braked(now: datetime) -> list[str]:
+    return [
+        f"{held.slug} is braked: {held.rate:.0f} entered within an hour, {held.usual:.0f} at most before;"
+        f" {held.waiting} wait"
+        for held in brake.held()
+    ]
+
+
 def _books(now: datetime) -> list[str]:
     return [f"{book.name}: {book.left} against {book.right}" for book in books.balance() if not book.balanced]
 
@@ -166,5 +191,8 @@ EXAMINATIONS = (
     Examination("partitions", _partitions, "made ahead", _make_partitions),
     Examination("leases", _leases, "none is stuck", _end_leases),
     Examination("queues", _queues, "nobody waits for too long", _ring),
+    Examination("awaited events", _awaited, "are queued", _declare),
+    Examination("enrolments", _stranded, "none is stranded", _bring_on),
+    Examination("brake", _braked, "holds nobody"),
     Examination("books", _books, "balance", _rebuild),
 )

@@ -180,11 +180,13 @@ def sale_refused(context: Mapping[str, Any]) -> bool:
     SaleOfInfo) false, as a page says it for a browser with Global Privacy Control. An event can refuse, and never
     agree: browsers' keys are public. Pure."""
     answers = _preferences(context)
-    return any(answers.get(name) is False for name in _SALE)
+    return bool(answers) and any(answers.get(name) is False for name in _SALE)
 
 
 def _preferences(context: Mapping[str, Any]) -> dict[str, bool]:
     said = context.get("consent")
+    if said is None:  # as with most events
+        return {}
     preferences = said.get("categoryPreferences") if isinstance(said, Mapping) else None
     if not isinstance(preferences, Mapping):
         return {}

@@ -14,7 +14,7 @@ from django.db import transaction
 from kombu import Connection, pools
 from kombu.exceptions import KombuError
 
-from contacts import redis_index
+from contacts import outside, redis_index
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ _silence = {"until": 0.0}
 
 def ring(task: str, lane: str) -> None:
     """Ring `task` on the queue `lane`, unless a bell is already on its way there. Never raises."""
+    if outside.is_closed():
+        outside.note_bell(task, lane)
+        return
     if time.monotonic() < _silence["until"]:
         return
     try:
@@ -68,6 +71,9 @@ def answer(task: str, lane: str) -> None:
 def work_off(task: str, lane: str, work: Callable[[], bool]) -> None:
     """What a task does: answer, do one batch after another until `work` finds none or the slice is over, and ring again
     if there may be more. Slices are short, because the tasks of a lane take turns on its worker."""
+    if outside.is_closed():
+        outside.work_off(work)
+        return
     answer(task, lane)
     until = time.monotonic() + SLICE_SECONDS
     while work():

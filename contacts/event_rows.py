@@ -18,23 +18,27 @@ _INSERT = f"""
 WITH given AS MATERIALIZED (
     SELECT (row->>0)::bigint AS contact_id, (row->>1)::bigint AS recorded_contact_id, row->>2 AS type,
            (row->>3)::timestamptz AS occurred_at, row->4 AS properties, row->5 AS context,
-           (row->>6)::boolean AS processed, (row->>7)::boolean AS pending, decode(row->>8, 'hex') AS key_hash, position
+           (row->>6)::boolean AS processed, (row->>7)::boolean AS may_start, decode(row->>8, 'hex') AS key_hash,
+           position
       FROM jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS new(row, position)),
 fresh AS (
     INSERT INTO event_keys (key_hash, recorded_at) SELECT key_hash, %(now)s FROM given ORDER BY key_hash
     ON CONFLICT (key_hash) DO NOTHING RETURNING key_hash),
+numbered AS MATERIALIZED (
+    SELECT nextval('contact_events_id_seq') AS id, ordered.*,
+           may_start AND (type IN (SELECT event_type FROM awaited_events)
+                          OR EXISTS (SELECT FROM awaited_events WHERE event_type = '*')) AS pending
+      FROM (SELECT given.* FROM given JOIN fresh USING (key_hash) ORDER BY position) AS ordered),
 stored AS (
-    INSERT INTO contact_events (contact_id, recorded_contact_id, type, occurred_at, recorded_at,
+    INSERT INTO contact_events (id, contact_id, recorded_contact_id, type, occurred_at, recorded_at,
                                 properties, context, source, processed, key_hash)
-    SELECT contact_id, recorded_contact_id, type, occurred_at, %(now)s,
+    SELECT id, contact_id, recorded_contact_id, type, occurred_at, %(now)s,
            properties, context, %(source)s, processed, key_hash
-      FROM given JOIN fresh USING (key_hash) ORDER BY position
-    RETURNING id, contact_id, key_hash),
+      FROM numbered),
 waiting AS (
     INSERT INTO pending_events (event_id, recorded_at, lane, shard)
-    SELECT stored.id, %(now)s, %(lane)s, stored.contact_id %% {SHARDS}
-      FROM stored JOIN given USING (key_hash) WHERE given.pending)
-SELECT given.position - 1, stored.id FROM stored JOIN given USING (key_hash)
+    SELECT id, %(now)s, %(lane)s, contact_id %% {SHARDS} FROM numbered WHERE pending)
+SELECT position - 1, id, pending FROM numbered
 """
 
 
@@ -49,16 +53,17 @@ class Row(NamedTuple):
     recorded_contact_id: int
     occurred_at: datetime
     processed: bool
-    pending: bool
+    may_start: bool  # something, if somebody awaits such events
     key: str  # hexadecimal; no two rows have the same
     zone: str  # to fill an empty one
 
 
-def insert(rows: Sequence[Row], *, source: str, lane: str, now: datetime) -> dict[int, int]:
-    """Store those whose key nobody had seen, and queue those that are `pending`. Position in `rows` -> event id, in
-    which duplicates are missing. Raises DataError or UnicodeEncodeError for what PostgreSQL cannot hold."""
+def insert(rows: Sequence[Row], *, source: str, lane: str, now: datetime) -> list[tuple[Row, int, bool]]:
+    """Store those whose key nobody had seen, and queue those that may start something and are of a type that somebody
+    awaits. Those that were stored, in their order, each with its event id and whether it was queued. Raises DataError
+    or UnicodeEncodeError for what PostgreSQL cannot hold."""
     if not rows:
-        return {}
+        return []
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT,
@@ -72,7 +77,7 @@ def insert(rows: Sequence[Row], *, source: str, lane: str, now: datetime) -> dic
                         row.properties,
                         row.context,
                         row.processed,
-                        row.pending,
+                        row.may_start,
                         row.key,
                     )
                     for row in rows
@@ -82,4 +87,4 @@ def insert(rows: Sequence[Row], *, source: str, lane: str, now: datetime) -> dic
                 "lane": lane,
             },
         )
-        return dict(cursor.fetchall())
+        return [(rows[position], event_id, pending) for position, event_id, pending in cursor.fetchall()]

@@ -11,18 +11,30 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 
-from contacts import catalogue, changes, consent, durations, event_rows, halving, identity, signals, tallies, zones
+from contacts import (
+    catalogue,
+    changes,
+    consent,
+    durations,
+    event_rows,
+    halving,
+    identity,
+    known,
+    signals,
+    tallies,
+    zones,
+)
 from contacts.changes import Change
 from contacts.event_rows import Row
 from contacts.faults import Fault
 from contacts.identifiers import Identifiers
+from contacts.known import Known
 from contacts.locking import lock_contacts
-from contacts.merged import follow
 from contacts.signals import RecordedEvent
 
 __all__ = [
@@ -47,8 +59,7 @@ UNKNOWN_CONTACT = Fault("unknown_contact", "there is no such contact", ("contact
 REFUSED = Fault("refused", "the database cannot store this event")
 
 
-@dataclass(frozen=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """`occurred_at` None: now. `contact` is an id of ours, or what the producer calls them. `key` is the producer's
     own name of the event (None: contact, type and minute). `own`: we say it ourselves, so consent never holds it."""
 
@@ -89,17 +100,6 @@ class Recorded:
     event_ids: list[int | None]
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What is known of a contact when its event arrives."""
-
-    contact_id: int
-    has_zone: bool
-    region: str
-    tracking: str | None
-    restricted: bool
-
-
 @dataclass
 class Outcome:
     """Filled while a batch is stored; a batch that had to be halved fills it piece by piece."""
@@ -131,7 +131,8 @@ def record_batch(
     tracking_default: str = "granted",
     refused: Iterable[list[Fault]] = (),
 ) -> Recorded:
-    """Store a batch in the caller's transaction, and queue for intake what may trigger something.
+    """Store a batch in the caller's transaction, and queue for intake what may trigger something: what somebody awaits
+    (`contacts.awaited`).
 
     `source`: api · segment · import · kafka · own. `lane`: urgent · bulk. `tracking_default`: what holds for contacts
     who never said. `refused`: the faults of elements that the caller could not even read, which are counted with the
@@ -216,16 +217,18 @@ def _outcomes(outcome: Outcome, refused: Iterable[list[Fault]]) -> dict[str, int
 
 
 def _store(pieces: Sequence[tuple[int, NewEvent]], batch: Batch, outcome: Outcome) -> None:
-    meant = _resolve(pieces, batch, outcome)
-    standings = _standings(sorted(set(meant.values())))
+    meant, standings = _resolve(pieces, batch, outcome)
+    standings |= known.read(set(meant.values()) - standings.keys())
     rows: dict[str, Row] = {}
     for index, event in pieces:
         if index not in meant:
             continue
         standing = standings.get(meant[index])
-        fault = UNKNOWN_CONTACT if standing is None else _residency(event, standing, batch)
-        if standing is None or fault:
-            outcome.rejected[index] = [fault or UNKNOWN_CONTACT]
+        if standing is None or standing.is_erased:
+            outcome.rejected[index] = [UNKNOWN_CONTACT]
+            continue
+        if fault := _residency(event, standing, batch):
+            outcome.rejected[index] = [fault]
             continue
         row = _row(index, event, meant[index], standing, batch)
         if row.key in rows:
@@ -233,60 +236,37 @@ def _store(pieces: Sequence[tuple[int, NewEvent]], batch: Batch, outcome: Outcom
         else:
             rows[row.key] = row
     kept = list(rows.values())
-    ids = event_rows.insert(kept, source=batch.source, lane=batch.lane, now=batch.now)
-    outcome.duplicates += len(kept) - len(ids)
-    fresh = [(ids[position], row) for position, row in enumerate(kept) if position in ids]
-    _fill_zones([row for _, row in fresh], batch)
-    consent.refuse_sale([row.contact_id for _, row in fresh if consent.sale_refused(row.context)], now=batch.now)
-    for event_id, row in fresh:
+    fresh = event_rows.insert(kept, source=batch.source, lane=batch.lane, now=batch.now)
+    outcome.duplicates += len(kept) - len(fresh)
+    _fill_zones([row for row, *_ in fresh], batch)
+    consent.refuse_sale([row.contact_id for row, *_ in fresh if consent.sale_refused(row.context)], now=batch.now)
+    for row, event_id, pending in fresh:
         outcome.event_ids[row.place] = event_id
         outcome.stored.append(
-            RecordedEvent(event_id, row.contact_id, row.type, row.occurred_at, row.processed, row.pending)
+            RecordedEvent(event_id, row.contact_id, row.type, row.occurred_at, row.processed, pending)
         )
 
 
-def _resolve(pieces: Sequence[tuple[int, NewEvent]], batch: Batch, outcome: Outcome) -> dict[int, int]:
-    """Event index -> contact id, of all whose contact can be told."""
+def _resolve(
+    pieces: Sequence[tuple[int, NewEvent]], batch: Batch, outcome: Outcome
+) -> tuple[dict[int, int], dict[int, Known]]:
+    """Event index -> contact id, of all whose contact can be told; and contact id -> what is known already."""
+    read: dict[int, Known] = {}
     meant = {index: event.contact for index, event in pieces if isinstance(event.contact, int)}
     named = [(index, event.contact) for index, event in pieces if isinstance(event.contact, Identifiers)]
     if named:
         people = identity.resolve([person for _, person in named], source="event", now=batch.now, lane=batch.lane)
+        read = dict(people.known)
         for position, (index, _) in enumerate(named):
             contact_id = people.contact_ids[position]
             if contact_id is None:
                 outcome.rejected[index] = [fault.below("contact") for fault in people.faults[position]]
             else:
                 meant[index] = contact_id
-    return meant
+    return meant, read
 
 
-def _standings(contact_ids: Sequence[int]) -> dict[int, Standing]:
-    """By the id that was asked for; a merged contact answers with the one that lives, an erased one not at all."""
-    return {asked: Standing(living, *rest) for asked, (living, rest) in follow(contact_ids, _read_standings).items()}
-
-
-def _read_standings(contact_ids: Sequence[int]) -> dict[int, tuple[int | None, tuple[bool, str, str | None, bool]]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT c.id, c.merged_into_id, c.timezone <> '', c.region, tracking.state, processing.state = 'denied'
-              FROM contacts c
-              LEFT JOIN LATERAL (
-                   SELECT state FROM consent_records r
-                    WHERE r.contact_id = c.id AND r.category = 'tracking' AND r.topic = ''
-                    ORDER BY r.id DESC LIMIT 1) tracking ON true
-              LEFT JOIN LATERAL (
-                   SELECT state FROM consent_records r
-                    WHERE r.contact_id = c.id AND r.category = 'data_processing' AND r.topic = ''
-                    ORDER BY r.id DESC LIMIT 1) processing ON true
-             WHERE c.id = ANY(%s) AND c.erased_at IS NULL
-            """,
-            [list(contact_ids)],
-        )
-        return {row[0]: (row[1], (row[2], row[3], row[4], bool(row[5]))) for row in cursor.fetchall()}
-
-
-def _residency(event: NewEvent, standing: Standing, batch: Batch) -> Fault | None:
+def _residency(event: NewEvent, standing: Known, batch: Batch) -> Fault | None:
     """What we say ourselves is kept wherever the contact lives: bounces must count. An event that names an allowed
     region of its own is kept, too."""
     if event.own or not batch.residency:
@@ -301,7 +281,7 @@ def _forbidden(region: Any, allowed: frozenset[str]) -> Fault | None:
     return RESIDENCY if named and named not in allowed else None
 
 
-def _row(index: int, event: NewEvent, asked: int, standing: Standing, batch: Batch) -> Row:
+def _row(index: int, event: NewEvent, asked: int, standing: Known, batch: Batch) -> Row:
     occurred_at = batch.now if event.occurred_at is None else event.occurred_at.astimezone(UTC)
     processed = event.own or _may_be_used(event, standing, batch)
     zone = event.context.get("timezone")
@@ -315,13 +295,13 @@ def _row(index: int, event: NewEvent, asked: int, standing: Standing, batch: Bat
         recorded_contact_id=asked,
         occurred_at=occurred_at,
         processed=processed,
-        pending=processed and occurred_at >= batch.trigger_from,
+        may_start=processed and occurred_at >= batch.trigger_from,
         key=_key(event, standing.contact_id, occurred_at),
         zone=str(zone) if fills else "",
     )
 
 
-def _may_be_used(event: NewEvent, standing: Standing, batch: Batch) -> bool:
+def _may_be_used(event: NewEvent, standing: Known, batch: Batch) -> bool:
     """The event's own context decides before the record, and the record before the default; whoever restricted the
     processing of their data is not overruled by either."""
     if standing.restricted:

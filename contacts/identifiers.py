@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 from email_validator import validate_email
@@ -28,8 +28,7 @@ _PHONE = re.compile(r"\+?[0-9]{5,15}", re.ASCII)
 _PHONE_ORNAMENT = re.compile(r"[\s().\-/]")
 
 
-@dataclass(frozen=True)
-class Identifiers:
+class Identifiers(NamedTuple):
     """What a producer says about who somebody is, as it was sent; empty: not said. `key`: the kind that decides first,
     where it is not the one that does by itself."""
 
@@ -93,7 +92,7 @@ def fault(kind: str, value: str) -> Fault | None:
         return Fault("email", "is not an e-mail address", (kind,))
     if kind == "phone" and not _PHONE.fullmatch(canonical("phone", value)):
         return Fault("phone", "is not a telephone number", (kind,))
-    if _CONTROL.search(value):
+    if not (value.isascii() and value.isprintable()) and _CONTROL.search(value):
         return Fault("control_character", "holds a control character", (kind,))
     return None
 

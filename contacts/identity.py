@@ -22,22 +22,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from itertools import chain
 
 from django.db import connection
 
 from contacts import changes, json_rows
+from contacts import known as knowledge
 from contacts.changes import Change
 from contacts.faults import Fault
 from contacts.identifiers import Identifiers, canonical, canonical_email, fault
+from contacts.known import SHOWN, Known
 from contacts.locking import lock_contacts
-from contacts.merged import follow
 
-__all__ = ["Identifiers", "Resolution", "canonical", "canonical_email", "resolve"]
+__all__ = ["Identifiers", "Known", "Resolution", "canonical", "canonical_email", "resolve"]
 
 Name = tuple[str, str]  # kind, canonical value
-SHOWN = ("external_id", "email", "phone")  # kinds that a contact has one of, in a column of its own
 PERSONAL = ("external_id", "email")  # what nobody shares
 ROUNDS = 8
 
@@ -54,20 +53,14 @@ NOBODY = Fault("missing", "names nobody: give external_id, email, phone or anony
 @dataclass(frozen=True)
 class Resolution:
     """`contact_ids[i]` is who the i-th person is (None: see `faults[i]`); `created` were unknown until now;
-    `completed` were known, and got another identifier."""
+    `completed` were known, and got another identifier. `known` says of contacts what was read of them on the way; of
+    those whom somebody else held meanwhile it says nothing, since that is to be read again."""
 
     contact_ids: list[int | None]
     faults: dict[int, list[Fault]]
     created: frozenset[int]
     completed: frozenset[int]
-
-
-@dataclass(frozen=True)
-class Known:
-    """The living contact that a name means, and which of the SHOWN kinds it has."""
-
-    contact_id: int
-    has: frozenset[str]
+    known: Mapping[int, Known]
 
 
 @dataclass
@@ -116,11 +109,11 @@ def _decide(names: Sequence[Name], meaning: Mapping[Name, int], has: Mapping[int
 def resolve(people: Sequence[Identifiers], *, source: str, now: datetime, lane: str = "urgent") -> Resolution:
     """Find or create everybody, in the caller's transaction. People without a valid identifier get a fault instead.
 
-    At most thirteen statements; four more each time that another transaction was faster. Merged contacts are followed
+    At most fourteen statements; five more each time that another transaction was faster. Merged contacts are followed
     to the one that lives."""
     named, faults = _names(people)
     positions = [number for number in range(len(people)) if number not in faults]
-    settled, ids, created = _claim([named[number] for number in positions], now)
+    settled, ids, created, read = _claim([named[number] for number in positions], now)
 
     contact_ids: list[int | None] = [None] * len(people)
     for number, contact in zip(positions, settled.contacts, strict=True):
@@ -142,7 +135,8 @@ def resolve(people: Sequence[Identifiers], *, source: str, now: datetime, lane: 
         now=now,
     )
     _record_conflicts({(ids.get(c, c), name): ids.get(m, m) for (c, name), m in settled.conflicts.items()}, source, now)
-    return Resolution(contact_ids, faults, frozenset(created), frozenset(known))
+    read |= {contact: Known(contact) for contact in created}
+    return Resolution(contact_ids, faults, frozenset(created), frozenset(known), read)
 
 
 def foresee(people: Sequence[Identifiers]) -> tuple[list[int], set[int]]:
@@ -183,8 +177,11 @@ def _names(people: Sequence[Identifiers]) -> tuple[dict[int, list[Name]], dict[i
     return named, faults
 
 
-def _claim(people: Sequence[Sequence[Name]], now: datetime) -> tuple[Settlement, dict[int, int], list[int]]:
-    """Settle, and insert the new identities; returns also the ids that new contacts got, and those ids alone.
+def _claim(
+    people: Sequence[Sequence[Name]], now: datetime
+) -> tuple[Settlement, dict[int, int], list[int], dict[int, Known]]:
+    """Settle, and insert the new identities; returns also the ids that new contacts got, those ids alone, and what is
+    known of the others, unless anybody was waited for.
 
     A known contact that is to get a name that is shown is locked first and then read again, since it may have
     just got another one. What a faster transaction inserted is known in the next round; what is ours already is
@@ -194,7 +191,7 @@ def _claim(people: Sequence[Sequence[Name]], now: datetime) -> tuple[Settlement,
     ids: dict[int, int] = {}
     ours: dict[Name, int] = {}
     locked: set[int] = set()
-    for _ in range(ROUNDS):
+    for attempt in range(ROUNDS):
         settled = settle(people, known)
         completed = {contact for (kind, _), contact in settled.attached.items() if contact > 0 and kind in SHOWN}
         if not completed <= locked:
@@ -210,52 +207,31 @@ def _claim(people: Sequence[Sequence[Name]], now: datetime) -> tuple[Settlement,
         lost = sorted(missing.keys() - won)
         if not lost:
             _correct_identities({name: contact for name, contact in wanted.items() if ours[name] != contact})
-            return settled, ids, sorted(ids[contact] for contact in set(settled.contacts) if contact < 0)
+            read = {} if attempt else {found.contact_id: found for found in known.values()}
+            return settled, ids, sorted(ids[contact] for contact in set(settled.contacts) if contact < 0), read
         known = {**known, **_look_up(lost)}
     raise RuntimeError("identities keep changing under this transaction")
 
 
 def _look_up(names: Sequence[Name]) -> dict[Name, Known]:
+    """Whom these names mean, then what is known of those: in two statements, since one after the other looks up each
+    contact by itself, and this one goes through them in the order of their ids."""
     if not names:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT wanted.position, c.id, c.merged_into_id, c.external_id <> '', c.email <> '', c.phone <> ''
+            SELECT wanted.position, found.contact_id
               FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS wanted(name, position)
              CROSS JOIN LATERAL (
                    SELECT contact_id FROM contact_identities i
                     WHERE i.kind = wanted.name->>0 AND i.value = wanted.name->>1 LIMIT 1) found
-              JOIN contacts c ON c.id = found.contact_id
             """,
             [json_rows.dump(names)],
         )
-        found = cursor.fetchall()
-    known: dict[Name, Known] = {}
-    merged: dict[Name, int] = {}
-    for position, contact_id, merged_into, *has in found:
-        if merged_into is None:
-            known[names[position - 1]] = Known(contact_id, _kinds(*has))
-        else:
-            merged[names[position - 1]] = contact_id
-    if merged:
-        living = follow(merged.values(), _read_shown)
-        known |= {name: Known(*living[contact_id]) for name, contact_id in merged.items() if contact_id in living}
-    return known
-
-
-@cache
-def _kinds(*has: bool) -> frozenset[str]:
-    return frozenset(kind for kind, held in zip(SHOWN, has, strict=True) if held)
-
-
-def _read_shown(contact_ids: Sequence[int]) -> dict[int, tuple[int | None, frozenset[str]]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, merged_into_id, external_id <> '', email <> '', phone <> '' FROM contacts WHERE id = ANY(%s)",
-            [list(contact_ids)],
-        )
-        return {contact_id: (merged_into, _kinds(*has)) for contact_id, merged_into, *has in cursor.fetchall()}
+        means = {names[position - 1]: contact_id for position, contact_id in cursor.fetchall()}
+    people = knowledge.read(means.values()) if means else {}
+    return {name: people[contact_id] for name, contact_id in means.items() if contact_id in people}
 
 
 def _allocate(ids: dict[int, int], newcomers: Sequence[int]) -> None:

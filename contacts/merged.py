@@ -24,6 +24,8 @@ def follow(contact_ids: Iterable[int], read: Reader[Value]) -> dict[int, tuple[i
         found.update(read(sorted(missing)))
         looked_for |= missing
         missing = {into for into, _ in found.values() if into is not None} - looked_for
+    if found.keys() <= asked and all(into is None for into, _ in found.values()):
+        return {contact_id: (contact_id, value) for contact_id, (_, value) in found.items()}
     living: dict[int, tuple[int, Value]] = {}
     for contact_id in asked & found.keys():
         last, hops = contact_id, 0

@@ -7,10 +7,17 @@ from functools import cache
 import redis
 from django.conf import settings
 
+from contacts import outside
 
-@cache
+
 def connection() -> redis.Redis:
     """One pooled client per process. Fails fast: whoever uses it has a way on without it."""
+    outside.check_open()
+    return _client()
+
+
+@cache
+def _client() -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_URL, decode_responses=True, socket_timeout=2, socket_connect_timeout=1, health_check_interval=30
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.dispatch import Signal
 
 
-@dataclass(frozen=True)
-class RecordedEvent:
-    """An event that was stored. `processed`: consent allows it to count; `pending`: intake will match it."""
+class RecordedEvent(NamedTuple):
+    """An event that was stored. `processed`: consent allows it to count; `pending`: somebody awaits such
+    events, and intake will match it."""
 
     event_id: int
     contact_id: int

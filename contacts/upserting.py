@@ -24,6 +24,7 @@ from contacts.merged import lock_living
 
 FIELDS = ("external_id", "email", "phone", "timezone", "locale", "region", "owner_email")
 CAP = "frequency_cap"
+_NAMING = frozenset({"external_id", "email", "phone"})
 _NAMED_LIKE = {"external_id": "external_id", "email": "email", "owner_email": "email", "phone": "phone"}
 
 Topic = tuple[str, str]  # category, topic
@@ -180,6 +181,18 @@ def change(contact_id: int, person: Person, *, source: str, now: datetime) -> in
         raise NameTaken([Fault("taken", "belongs to another contact", (kind,)) for kind in taken])
     (living,), _ = _apply_all([contact_id], [person], frozenset(), _Call(source, now, lane="urgent", renames=True))
     return living
+
+
+def say(
+    contact_ids: Sequence[int], people: Sequence[Person], *, source: str, now: datetime, lane: str = "urgent"
+) -> set[int]:
+    """Say of contact_ids[i] what people[i] says, in the caller's transaction and in that order; the same contact may
+    come several times, and whoever was merged meanwhile is the contact that they live on in. Names are not said here
+    (external_id, email, phone): they decide who somebody is (`upsert`, `change`). Returns whom it changed.
+
+    Sends `contacts_changed`; a constant number of statements."""
+    assert not any(person.fields.keys() & _NAMING for person in people), "names are given by upsert and change"
+    return set(_apply_all(contact_ids, people, frozenset(), _Call(source, now, lane))[1])
 
 
 def _apply_all(

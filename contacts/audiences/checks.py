@@ -47,12 +47,17 @@ def after_events(events: Iterable[RecordedEvent], *, lane: str, now: datetime) -
                 lane,
                 now,
                 json_rows.dump(
-                    (event.contact_id, about_event(event.type), event.occurred_at.isoformat()) for event in counted
+                    (event.contact_id, about_event(event.type), _later(event.occurred_at, now)) for event in counted
                 ),
                 ANY_EVENT,
             ],
             lane,
         )
+
+
+def _later(at: datetime, now: datetime) -> str | None:
+    """GREATEST passes over nothing, and nearly every event is of the past."""
+    return at.isoformat() if at > now else None
 
 
 def mark(contact_ids: Collection[int], abouts: Collection[str], *, lane: str, now: datetime) -> None:

@@ -37,6 +37,17 @@ class Preview:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Counted:
+    """The same for an expression over a row of contacts; `total` is at least `count`."""
+
+    count: int | None
+    estimated: bool
+    total: int
+    sample: tuple[int, ...]
+    ms: int
+
+
 def preview(tree: object, *, now: datetime) -> Preview:
     """Try a condition as it stands in JSON, in the caller's transaction. Reads only; gives up the exact count after
     PATIENCE_MS, and the estimate after as long again. Raises Refused for what is no condition of a segment."""
@@ -44,22 +55,29 @@ def preview(tree: object, *, now: datetime) -> Preview:
     segments.validate(tree)
     condition = parse(tree)
     where = compile_condition(condition, now=now)
+    found = counted(where)
+    return Preview(
+        count=found.count,
+        estimated=found.estimated,
+        total=found.total,
+        sample=found.sample,
+        ms=found.ms,
+        cost=_cost(where),
+        slow=found.estimated or found.ms > SLOW_MS,
+        sentence=explain(condition),
+    )
+
+
+def counted(where: Sql) -> Counted:
+    """Of whom this is true, of the contacts that there are (called c), in the caller's transaction; as patient as
+    `preview`."""
     started = time.monotonic()
     count, sample, estimated = _exact(where)
     total = _total()
     if count is None:
         count, sample = _guess(where, total)
     ms = round(1000 * (time.monotonic() - started))
-    return Preview(
-        count=count,
-        estimated=estimated,
-        total=max(total, count or 0),
-        sample=sample,
-        ms=ms,
-        cost=_cost(where),
-        slow=estimated or ms > SLOW_MS,
-        sentence=explain(condition),
-    )
+    return Counted(count, estimated, max(total, count or 0), sample, ms)
 
 
 _FOUND = "SELECT c.id FROM contacts AS c{sampled} WHERE c.merged_into_id IS NULL AND c.erased_at IS NULL AND {where}"

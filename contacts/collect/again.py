@@ -4,7 +4,6 @@ same)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from contacts import events, quarantine
@@ -30,7 +29,7 @@ def take(rows: Sequence[Kept], now: datetime) -> dict[int, list[Fault]]:
     for row in rows:
         event = _read(row.raw)
         if isinstance(event, NewEvent):
-            read.append((row, replace(event, occurred_at=event.occurred_at or row.received_at)))
+            read.append((row, event._replace(occurred_at=event.occurred_at or row.received_at)))
         else:
             faults[row.id] = event
     recorded = events.record_batch([event for _, event in read], source=rows[0].source, now=now)

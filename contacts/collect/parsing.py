@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
@@ -49,7 +49,7 @@ class ParsedBatch:
         if self.sent_at is None:
             return self.events
         return [
-            replace(event, occurred_at=corrected(event.occurred_at, sent_at=self.sent_at, received_at=received_at))
+            event._replace(occurred_at=corrected(event.occurred_at, sent_at=self.sent_at, received_at=received_at))
             for event in self.events
         ]
 

@@ -236,21 +236,16 @@ def _bound(value: dict[str, Any] | list[Any], limits: Limits, depth: int) -> int
     if depth > limits.depth:
         return _CLOSER
     # six bytes for a character (as an escape) and forty for a number or the punctuation around a value
-    bound, characters = 40 * (len(value) + 1), 0
+    bound = 40 * (len(value) + 1)
     members: Iterable[Any] = value
+    texts: list[str] = []
     if type(value) is dict:
-        for name in value:
-            if not name.isascii() or "\x00" in name or len(name) > limits.string:
-                return _CLOSER
-            characters += len(name)
+        texts += value
         members = value.values()
     for member in members:
         kind = type(member)
         if kind is str:
-            length = len(member)
-            if "\x00" in member or length > limits.string or not (member.isascii() or _is_sound(member, limits)):
-                return _CLOSER
-            characters += length
+            texts.append(member)
         elif kind is dict or kind is list:
             inner = _bound(member, limits, depth + 1)
             if inner == _CLOSER:
@@ -258,14 +253,23 @@ def _bound(value: dict[str, Any] | list[Any], limits: Limits, depth: int) -> int
             bound += inner
         elif kind not in _HARMLESS:
             return _CLOSER
+    together = "".join(texts)  # what is true of all texts in one is true of each
+    characters = len(together)
+    if "\x00" in together or not (
+        (together.isascii() and characters <= limits.string) or all(_is_sound(text, limits) for text in texts)
+    ):
+        return _CLOSER
     return bound + 6 * characters
 
 
 def _is_sound(text: str, limits: Limits) -> bool:
+    if text.isascii():
+        return len(text) <= limits.string
     try:
-        return len(text) * _WIDEST <= limits.string and bool(text.encode())
+        text.encode()
     except UnicodeEncodeError:
         return False
+    return len(text) * _WIDEST <= limits.string
 
 
 def fault_in(value: Any, limits: Limits) -> Fault | None:

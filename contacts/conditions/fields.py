@@ -117,12 +117,13 @@ def resolve_path(path: Sequence[str], scope: frozenset[str]) -> Target:
     return Target("attributes", keys[1:], "json")
 
 
-def operand(target: Target, *, contact: str, event: str, trigger: str, now: datetime) -> Sql:
-    """The value of `target` as an SQL expression over the given aliases."""
+def operand(target: Target, *, contact: str, event: str, trigger: str, now: datetime, attributes: str = "") -> Sql:
+    """The value of `target` as an SQL expression over the given aliases; `attributes` takes the place of the contact's
+    column."""
     if target.space == "contact":
         return FIELDS[target.keys[0]].sql(contact, now)
     if target.space == "attributes":
-        return _path(f"{contact}.attributes", target.keys)
+        return _path(attributes or f"{contact}.attributes", target.keys)
     if target.space == "trigger":
         # the entry event as the enrolment keeps it: its own type and time beside its properties
         return _path(f"{trigger}.trigger", target.keys if target.own else ("properties", *target.keys))

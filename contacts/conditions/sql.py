@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -42,11 +42,13 @@ _REFERRED = {
 @dataclass(frozen=True)
 class Aliases:
     """How the surrounding statement calls its rows: of contacts; of contact_events (scope event); of anything with a
-    jsonb column `trigger`, such as workflow_enrolments (scope trigger). Taken are counted, found, item, tag, tagged."""
+    jsonb column `trigger`, such as workflow_enrolments (scope trigger). Taken are counted, found, item, tag, tagged.
+    `attributes`: the expression to read attributes from, where it is not the contact's own column."""
 
     contact: str = "c"
     event: str = "e"
     trigger: str = "t"
+    attributes: str = ""
 
 
 def compile_condition(condition: Condition, *, now: datetime, aliases: Aliases = Aliases()) -> Sql:
@@ -106,8 +108,15 @@ class _Compiler:
         return _negated(truth) if operator.negated else truth
 
     def operand(self, target: Target) -> Sql:
-        aliases = self.aliases
-        return operand(target, contact=aliases.contact, event=aliases.event, trigger=aliases.trigger, now=self.now)
+        names = self.aliases
+        return operand(
+            target,
+            contact=names.contact,
+            event=names.event,
+            trigger=names.trigger,
+            now=self.now,
+            attributes=names.attributes,
+        )
 
     def values(self, operator: Operator, kind: str, value: object) -> dict[str, Sql]:
         if operator.takes == "window":
@@ -174,7 +183,7 @@ class _Compiler:
         if node.message:
             tests.append(Sql(f"{_COUNTED}.properties @> %s::jsonb", [json.dumps(dict(node.message))]))
         if node.where is not None:
-            inside = Aliases(self.aliases.contact, _COUNTED, self.aliases.trigger)
+            inside = replace(self.aliases, event=_COUNTED)
             tests.append(_Compiler(self.now, inside, self.speed).compile(node.where))
         where = Sql(" AND ".join(test.text for test in tests), [param for test in tests for param in test.params])
         return fill(f"SELECT FROM contact_events AS {_COUNTED} WHERE {{where}}", where=where)

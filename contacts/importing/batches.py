@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from django.db import connection
 
+from contacts.importing import copying, reading
 from contacts.importing import mapping as columns
-from contacts.importing import reading
+from contacts.importing.copying import Copies
 from contacts.importing.csv_rows import BrokenLine, Record, Table
 from contacts.importing.mapping import ColumnMap
 from contacts.importing.rows import Row, understanding
@@ -36,10 +37,13 @@ class Batch:
     line: int
     rows: list[Row]
     refused: list[BrokenLine]
+    copies: Copies | None = None
 
 
 class Batches:
-    """Iterates over the batches from `position` and `line` on. `size` may be changed at any time."""
+    """Iterates over the batches from `position` and `line` on. `size` and `copies` may be changed at any time.
+
+    `copies`: whether it is also made out what copying the rows takes: a waste where people are known."""
 
     def __init__(
         self,
@@ -50,9 +54,11 @@ class Batches:
         lists: Collection[str] = (),
         position: int = 0,
         line: int = 0,
+        copies: bool = False,
     ) -> None:
         """Reads the header. Raises BadHeader."""
-        self.size = FIRST_BATCH
+        self.size, self.copies = FIRST_BATCH, copies
+        self._may_copy = copies
         self._measure = reading.sizer(format.encoding)
         table = open_table(source, format)
         columns.check(mapping, table.header)
@@ -81,11 +87,14 @@ class Batches:
                 else:
                     refused.append(understood)
             end = self._start + self._measure(self._table.finished())
-            yield Batch(self._place, end, self._table.line, rows, refused)
+            copies = copying.prepare(rows) if self.copies else None
+            yield Batch(self._place, end, self._table.line, rows, refused, copies)
             self._place = self._start = end
 
-    def took(self, seconds: float) -> None:
-        """How long the last batch held its locks: the next ones are made to fit."""
+    def took(self, seconds: float, *, new: float = 1.0) -> None:
+        """How long the last batch held its locks, and which share of its people were new: the next ones are made to
+        fit."""
+        self.copies = self._may_copy and new > 0.5
         fitting = int(self.size * LONGEST_SECONDS / max(seconds, 0.001))
         self.size = max(SMALLEST, min(LARGEST, fitting, self.size * 2))
 
@@ -100,7 +109,7 @@ def open_table(source: Source, format: Format) -> Table:
 def in_a_hurry() -> Iterator[None]:
     """A thread that PostgreSQL has answered does not wait long for the one that reads."""
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0001)
     try:
         yield
     finally:

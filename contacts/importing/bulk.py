@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import repeat
 
 from django.db import DataError, IntegrityError, connection, transaction
 
@@ -16,16 +17,16 @@ from contacts.audiences.lists import Place
 from contacts.audiences.tags import Tagging
 from contacts.consent import ALL_TOPICS, DENIED, Consent
 from contacts.identity import NEW_IDS
+from contacts.importing.copying import CONSENTS, CONTACTS, IDENTITIES, Copies, divide, end, names_of, prepare, send
 from contacts.importing.csv_rows import BrokenLine
-from contacts.importing.rows import CELL, Name, Row, named, profile_cells
+from contacts.importing.rows import Name, Row
 from contacts.importing.shape import FILL, SKIP, Options
-from contacts.upserting import FIELDS, Person, last_states, upsert
+from contacts.upserting import last_states, upsert
 
 AT_ONCE = 1000  # people in one call of the usual way
 WORTH_COPYING = 20  # fewer new people go the usual way
+ASKED_FOR = 150  # rows of a batch of which it is asked whether anybody knows them, before they are copied
 
-_CONTACTS = ("id", *FIELDS, "attributes", "created_at", "updated_at")
-_ROW = "\ud800"  # stands between rows until they are escaped: never part of a text that PostgreSQL stores either
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -50,40 +51,51 @@ class Stored:
 
 @dataclass(frozen=True)
 class _Batch:
-    """`names[i]` and `contacts[i]` (None: not yet, or refused) belong to `rows[i]`."""
+    """`contacts[i]` (None: not yet, or refused) belongs to `rows[i]`."""
 
     rows: Sequence[Row]
-    names: list[Sequence[Name]]
     contacts: list[int | None]
     options: Options
     source: str
     now: datetime
 
 
-def store(rows: Sequence[Row], *, options: Options, source: str, now: datetime) -> Stored:
+def store(rows: Sequence[Row], *, options: Options, source: str, now: datetime, copies: Copies | None = None) -> Stored:
     """Create or complete these people, in the caller's transaction, in the order of the rows; on the bulk lane.
 
-    A row that PostgreSQL refuses is refused alone. Sends `contacts_changed` inside the transaction."""
-    batch = _Batch(rows, [names_of(row) for row in rows], [None] * len(rows), options, source, now)
-    known = known_names(batch.names)
-    fresh, rest = _divide(batch.names, known)
+    `copies`: what `copying.prepare` made of the rows, where most of them are expected to be new. A row that PostgreSQL
+    refuses is refused alone. Sends `contacts_changed` inside the transaction."""
+    batch = _Batch(rows, [None] * len(rows), options, source, now)
     result = Stored()
+    if copies and _look_new(copies) and _copy(batch, copies):
+        fresh, rest = copies.numbers, copies.others
+        names = copies.names
+        known = known_names([names[number] for number in rest]) if options.existing == SKIP else set()
+    else:
+        names = copies.names if copies else [names_of(row) for row in rows]
+        known = known_names(names)
+        fresh, rest = divide(names, known)
+        tried = copies is not None and fresh == copies.numbers  # what stood in the way is none of the names
+        again = None if tried else prepare(rows, names=names, divided=(fresh, rest))
+        if again is None or not _copy(batch, again):
+            fresh, rest = [], range(len(rows))
+    result.created += len(fresh)
     if options.existing == SKIP:
-        new = [number for number in rest if not any(name in known for name in batch.names[number])]
+        new = [number for number in rest if not any(name in known for name in names[number])]
         result.unchanged += len(rest) - len(new)
         rest = new
-    if len(fresh) < WORTH_COPYING or not _copy(batch, fresh):
-        fresh, rest = [], sorted([*fresh, *rest])
-    result.created += len(fresh)
     for start in range(0, len(rest), AT_ONCE):
         _usual_way(batch, rest[start : start + AT_ONCE], result)
     _for_everybody(batch)
     return result
 
 
-def names_of(row: Row) -> Sequence[Name]:
-    """How the row names its person, in the form in which names are compared."""
-    return row.names or named(row.person)
+def _look_new(copies: Copies) -> bool:
+    """Whether it is worth trying without asking who is known: some of the names are asked for, spread over the batch.
+    The unique key has the last word."""
+    numbers = copies.numbers
+    step = max(1, len(numbers) // ASKED_FOR)
+    return len(numbers) >= WORTH_COPYING and not known_names([copies.names[number] for number in numbers[::step]])
 
 
 def known_names(names: Iterable[Sequence[Name]]) -> set[Name]:
@@ -105,43 +117,35 @@ def known_names(names: Iterable[Sequence[Name]]) -> set[Name]:
         return set(cursor.fetchall())
 
 
-def _divide(names: Sequence[Sequence[Name]], known: set[Name]) -> tuple[list[int], list[int]]:
-    """The positions of people of whom neither the database nor another row of the batch knows any name, and of the
-    others: what becomes of those depends on nobody else, so their order does not matter."""
-    first: dict[Name, int] = {}
-    shared: set[int] = set()
-    for number, each in enumerate(names):
-        for name in each:
-            earlier = first.setdefault(name, number)
-            if earlier != number:
-                shared |= {earlier, number}
-    fresh, rest = [], []
-    for number, each in enumerate(names):
-        if number in shared or (known and any(name in known for name in each)):
-            rest.append(number)
-        else:
-            fresh.append(number)
-    return fresh, rest
-
-
-def _copy(batch: _Batch, fresh: Sequence[int]) -> bool:
-    """False, and nothing is done, where somebody else has just created one of them, or one cannot be stored."""
-    rows, now = batch.rows, batch.now
+def _copy(batch: _Batch, copies: Copies) -> bool:
+    """False, and nothing is done, where they are too few, somebody knows one of them, or one cannot be stored."""
+    now, source, numbers = batch.now, batch.source, copies.numbers
+    if len(numbers) < WORTH_COPYING:
+        return False
+    evidence = [] if batch.options.evidence is None else [_encode(dict(batch.options.evidence))]
+    at = now.isoformat()
+    ends: Iterable[str] = repeat(end(at, at))
+    if any(copies.begun):  # whom the file says to have come in the future comes now
+        ends = [end(begun.isoformat() if begun and begun < now else at, at) for begun in copies.begun]
     try:
         with transaction.atomic():
-            ids = _new_ids(len(fresh))
-            mine = list(zip(fresh, ids, strict=True))
-            _copy_identities([(name, contact) for number, contact in mine for name in batch.names[number]], now)
-            new = [(contact, rows[number].person) for number, contact in mine]
-            _copy_contacts([(contact, rows[number]) for number, contact in mine], now)
-            _copy_consents(new, batch)
+            ids = _new_ids(len(numbers))
+            texts = [str(contact) for contact in ids]
+            columns = f"({CONSENTS}{', evidence' if evidence else ''})"
+            send(f"contact_identities ({IDENTITIES})", copies.identities.completed(texts, repeat(end(at))))
+            send(f"contacts ({CONTACTS})", copies.contacts.completed(texts, ends))
+            send(f"consent_records {columns}", copies.consents.completed(texts, repeat(end(at, source, *evidence))))
     except (IntegrityError, DataError):
         return False
-    for number, contact in mine:
+    for number, contact in zip(numbers, ids, strict=True):
         batch.contacts[number] = contact
-    given = [Tagging(contact, tag, batch.source) for contact, person in new for tag in person.tags]
+    if copies.denials:
+        withdrawn = [Consent(ids[each.owner], each.category, DENIED, each.topic) for each in copies.denials]
+        signals.consent_withdrawn.send(sender=Consent, withdrawn=tuple(withdrawn), now=now)
+    people = [batch.rows[number].person for number in numbers]
+    given = [Tagging(ids[owner], tag, source) for owner, person in enumerate(people) for tag in person.tags]
     tags.add_tags(given, now=now, lane="bulk")
-    places = [Place(contact, slug, batch.source) for contact, person in new for slug in person.lists]
+    places = [Place(ids[owner], slug, source) for owner, person in enumerate(people) for slug in person.lists]
     lists.join(places, now=now, lane="bulk")
     changes.tell(ids, {"created", "attribute", "field"}, now, lane="bulk")
     return True
@@ -154,59 +158,6 @@ def _new_ids(count: int) -> list[int]:
             [count],
         )
         return [int(contact_id) for contact_id in cursor.fetchone()[0].split(",")]
-
-
-def _copy_identities(named: list[tuple[Name, int]], now: datetime) -> None:
-    """In the order in which everybody inserts identities, so that two who meet wait in one direction only."""
-    named.sort()
-    at = now.isoformat()
-    _copy_into(
-        "contact_identities (kind, value, contact_id, first_seen_at)",
-        [(kind, value, str(contact), at) for (kind, value), contact in named],
-    )
-
-
-def _copy_contacts(new: Sequence[tuple[int, Row]], now: datetime) -> None:
-    at = now.isoformat()
-    lines = []
-    for contact, row in new:
-        begun = row.person.created_at
-        cells = row.cells or profile_cells(row.person)
-        lines.append((str(contact), cells, begun.isoformat() if begun and begun < now else at, at))
-    _copy_into(f"contacts ({', '.join(_CONTACTS)})", lines)
-
-
-def _copy_consents(new: Sequence[tuple[int, Person]], batch: _Batch) -> None:
-    at, source = batch.now.isoformat(), batch.source
-    evidence = [] if batch.options.evidence is None else [_encode(dict(batch.options.evidence))]
-    lines, denials = [], []
-    for contact, person in new:
-        consents = person.consents
-        # all of marketing goes before its topics: the later word holds
-        for category, topic in sorted(consents, key=lambda about: about[1]) if len(consents) > 1 else consents:
-            state = consents[category, topic]
-            lines.append((str(contact), category, topic, state, at, source, *evidence))
-            if state == DENIED:
-                denials.append(Consent(contact, category, state, topic))
-    if not lines:
-        return
-    columns = "contact_id, category, topic, state, recorded_at, source" + (", evidence" if evidence else "")
-    _copy_into(f"consent_records ({columns})", lines)
-    if denials:
-        signals.consent_withdrawn.send(sender=Consent, withdrawn=tuple(denials), now=batch.now)
-
-
-def _copy_into(target: str, lines: Sequence[Sequence[str]]) -> None:
-    text = copy_text(lines)
-    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(f"COPY {target} FROM STDIN") as c:
-        c.write(text)
-
-
-def copy_text(lines: Sequence[Sequence[str]]) -> bytes:
-    """Rows in PostgreSQL's text format. Escaped all at once: a call for each cell would cost more than the rest."""
-    text = _ROW.join([CELL.join(cells) for cells in lines]) + _ROW
-    text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    return text.replace(CELL, "\t").replace(_ROW, "\n").encode()
 
 
 def _usual_way(batch: _Batch, numbers: Sequence[int], result: Stored) -> None:

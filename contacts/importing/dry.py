@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from contacts.importing.bulk import Stored, known_names, names_of
+from contacts.importing.bulk import Stored, known_names
+from contacts.importing.copying import names_of
 from contacts.importing.rows import Row
 from contacts.importing.shape import FILL, SKIP, Options
 from contacts.upserting import foresee as foreseen

@@ -58,21 +58,22 @@ def named(person: Person) -> list[Name]:
     return found
 
 
-def profile_cells(person: Person) -> str:
-    """FIELDS and the attributes of somebody new, as they are copied."""
+def profile_cells(person: Person, attributes: str = "") -> str:
+    """FIELDS and the attributes of somebody new, as they are copied; `attributes`: those as JSON, where it is known."""
     get = person.fields.get
-    attributes = _encode(person.attributes) if person.attributes else "{}"
-    return CELL.join([*[get(name, "") for name in FIELDS], attributes])
+    return CELL.join([*[get(name, "") for name in FIELDS], attributes or _encode(person.attributes)])
 
 
 class _Said:
     """What the cells of one row have said so far."""
 
-    __slots__ = ("attributes", "consents", "created_at", "fields", "lists", "tags")
+    __slots__ = ("attributes", "consents", "created_at", "fields", "lists", "names", "parts", "tags")
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
+        self.names: dict[str, str] = {}  # kind -> canonical value
         self.attributes: dict[str, Any] = {}
+        self.parts: list[str] = []  # of the attributes as JSON
         self.consents: dict[tuple[str, str], str] = {}
         self.created_at: datetime | None = None
         self.tags: list[str] = []
@@ -104,12 +105,14 @@ def understanding(
         fields = said.fields
         if key and not fields.get(key):
             return BrokenLine(record.line, f"names nobody: {key} is empty", record.raw)
-        if not any(name in fields for name in IDENTIFYING):
+        canonical_names = said.names
+        if not canonical_names:
             return BrokenLine(record.line, "names nobody: external_id, email and phone are empty", record.raw)
         person = Person(
             fields, said.attributes, said.consents, said.tags, said.lists, created_at=said.created_at, key=key
         )
-        return Row(record.line, person, record.raw, named(person), profile_cells(person))
+        names = [(kind, canonical_names[kind]) for kind in IDENTIFYING if kind in canonical_names]
+        return Row(record.line, person, record.raw, names, profile_cells(person, f"{{{', '.join(said.parts)}}}"))
 
     return understand
 
@@ -130,42 +133,51 @@ def _put(name: str, column: Column, lists: Collection[str]) -> Put | None:
 
 
 def _field(column: str, field: str) -> Put:
-    unique = field in IDENTIFYING
-    known: dict[str, str] = {}
+    known: set[str] = set()
 
     def put(cell: str, said: _Said) -> str:
-        value = known.get(cell)
-        if value is None:
+        if cell not in known:
             if found := field_fault(field, cell):
                 return f"{column}: {found.msg}"
-            value = canonical("phone", cell) if field == "phone" else cell
-            if not unique and len(known) < REMEMBERED:
-                known[cell] = value
-        said.fields[field] = value
+            if len(known) < REMEMBERED:
+                known.add(cell)
+        said.fields[field] = cell
         return ""
 
     def put_id(cell: str, said: _Said) -> str:
         if len(cell) > LONGEST or not (cell.isascii() and cell.isprintable()):
-            return put(cell, said)
-        said.fields[field] = cell
+            return put_name(cell, said)
+        said.fields[field] = said.names[field] = cell
         return ""
 
-    return put_id if field == "external_id" else put
+    def put_name(cell: str, said: _Said) -> str:
+        if found := field_fault(field, cell):
+            return f"{column}: {found.msg}"
+        name = said.names[field] = canonical_email(cell) if field == "email" else canonical(field, cell)
+        said.fields[field] = name if field == "phone" else cell
+        return ""
+
+    if field == "external_id":
+        return put_id
+    return put_name if field in IDENTIFYING else put
 
 
 def _attribute(column: str, attribute: str, kind: str) -> Put:
     read = values.TYPES[kind][1]
-    known: dict[str, Any] = {}
+    key = _encode(attribute)
+    known: dict[str, tuple[Any, str]] = {}
 
     def put(cell: str, said: _Said) -> str:
-        value = known.get(cell)
-        if value is None:
+        found = known.get(cell)
+        if found is None:
             value = read(cell)
             if value is None:
                 return f"{column}: {values.EXPECTED[kind]}"
+            found = value, f"{key}: {_encode(value)}"
             if len(known) < REMEMBERED:
-                known[cell] = value
-        said.attributes[attribute] = value
+                known[cell] = found
+        said.attributes[attribute], part = found
+        said.parts.append(part)
         return ""
 
     return put

@@ -141,7 +141,7 @@ def commit(run_id: int, batch: Batch, options: Options, *, dry_run: bool = False
             done.add(
                 dry.foresee(batch.rows, options=options, now=now)
                 if dry_run
-                else store(batch.rows, options=options, source=SOURCE, now=now)
+                else store(batch.rows, options=options, source=SOURCE, now=now, copies=batch.copies)
             )
         done.refused = sorted([*batch.refused, *done.refused])
         rejects.keep(run_id, done.refused, most=rejects.SHOWN if dry_run else None)
@@ -222,7 +222,7 @@ class Worker:
                 return True
             began = time.monotonic()
             done = commit(run.pk, batch, options_of(run.options), dry_run=run.dry)
-            self._batches.took(time.monotonic() - began)
+            self._batches.took(time.monotonic() - began, new=share_of_new(batch, done))
         except Error:
             raise  # the database's trouble passes, and the run goes on where it is
         except Exception as error:
@@ -246,6 +246,7 @@ class Worker:
                 lists=known_lists(),
                 position=run.position,
                 line=run.line,
+                copies=not run.dry,
             )
         except (BadHeader, ValueError) as error:
             _stop_if_running(run.pk, str(error))
@@ -253,6 +254,11 @@ class Worker:
         batches = self._batches
         self._run, self._next = run, ahead(lambda: iter(batches)) if self._overlap else iter(batches)
         return True
+
+
+def share_of_new(batch: Batch, done: Stored | None) -> float:
+    """Which share of the people in this batch were new; 1.0 where there was nobody."""
+    return done.created / len(batch.rows) if done and batch.rows else 1.0
 
 
 def known_lists() -> frozenset[str]:

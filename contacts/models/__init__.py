@@ -4,7 +4,7 @@ from contacts.models.access import ApiKey
 from contacts.models.audience import ContactTag, List, ListMember, Segment, SegmentCheck, SegmentMember, Tag
 from contacts.models.consent import ConsentRecord
 from contacts.models.contact import Contact, ContactChange
-from contacts.models.event import ContactEvent, EventKey, PendingEvent
+from contacts.models.event import AwaitedEvent, ContactEvent, EventKey, PendingEvent
 from contacts.models.identity import ContactIdentity
 from contacts.models.importing import ImportChunk, ImportPreset, ImportReject, ImportRun
 from contacts.models.intake import IntakeDelta, IntakeTally, KafkaOffset, QuarantinedEvent, SeenEvent
@@ -13,6 +13,7 @@ from contacts.models.privacy import ErasedIdentity, OptInRequest, PrivacyDeed
 
 __all__ = [
     "ApiKey",
+    "AwaitedEvent",
     "ConsentRecord",
     "Contact",
     "ContactChange",

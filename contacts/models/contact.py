@@ -23,7 +23,9 @@ class Contact(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
-    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -36,6 +38,8 @@ class Contact(models.Model):
             models.Index(fields=["email"], name="contacts_by_email"),
             models.Index(fields=["external_id"], name="contacts_by_external_id"),
             models.Index(fields=["-created_at", "-id"], name="contacts_newest_first"),
+            # hardly anybody is merged, and every index costs whoever comes in
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="contacts_merged_into"),
         ]
 
     def __str__(self) -> str:

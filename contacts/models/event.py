@@ -1,4 +1,5 @@
-"""The event log, its deduplication keys, and the queue of events that still have to be matched."""
+"""The event log, its deduplication keys, which events are awaited, and the queue of those that still have to be
+matched."""
 
 from django.db import models
 from django.db.models import Q
@@ -43,8 +44,22 @@ class EventKey(models.Model):
         indexes = [models.Index(fields=["recorded_at"], name="event_keys_to_prune")]
 
 
+class AwaitedEvent(models.Model):
+    """A type of event that an owner waits for (see `contacts.awaited`): events of all other types are not queued."""
+
+    owner = models.TextField()  # "workflow:<id>"
+    event_type = models.TextField()
+
+    class Meta:
+        db_table = "awaited_events"
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "event_type"], name="an_owner_awaits_a_type_once"),
+        ]
+
+
 class PendingEvent(models.Model):
-    """An event that intake has not matched yet: the work queue of `workflows.intake`, written with the event.
+    """An event that intake has not matched yet: the work queue of `workflows.intake`, written with the event, if
+    somebody awaits its type.
 
     One contact's events share a shard, and a shard is taken by one worker at a time, so they keep their order.
     """

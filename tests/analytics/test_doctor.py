@@ -9,7 +9,7 @@ from redis import ConnectionError as RedisAway
 
 from analytics.models import CounterDelta
 from contacts import clock
-from contacts.models import PendingEvent
+from contacts.models import AwaitedEvent, PendingEvent
 from delivery.models import Address, Message, OutboxEntry
 from scoring.models import ScoreCheck
 
@@ -35,7 +35,8 @@ def visit(capsys):
 def test_a_healthy_house_is_healthy(lived, visit):
     code, said = visit()
     assert code == 0
-    assert list(said) == ["PostgreSQL", "Redis", "broker", "partitions", "leases", "queues", "books"]
+    assert list(said) == ["PostgreSQL", "Redis", "broker", "partitions", "leases", "queues", "awaited events",
+                          "enrolments", "brake", "books"]  # fmt: skip
     assert {state for state, _ in said.values()} == {"ok"}
 
 
@@ -46,6 +47,14 @@ def test_a_counter_that_is_wrong_is_found_and_mended(lived, visit):
     code, said = visit(fix=True)
     assert code == 0 and said["books"] == ("ok", "mended")
     assert visit()[0] == 0
+
+
+def test_a_workflow_whose_events_are_not_queued_is_found_and_mended(lived, visit):
+    AwaitedEvent.objects.all().delete()
+    code, said = visit()
+    assert code == 1 and said["awaited events"] == ("FAIL", "journey waits for events that are not queued")
+    code, said = visit(fix=True)
+    assert code == 0 and said["awaited events"] == ("ok", "mended")
 
 
 def test_a_lost_message_is_found_and_is_for_people_to_mend(lived, visit):

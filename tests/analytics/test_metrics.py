@@ -30,7 +30,7 @@ def samples(client):
 
 
 def test_metrics_say_how_much_waits_and_what_became_of_everything(lived, client):
-    journeys.track(journeys.contacts(3), "page_viewed", lane="bulk")
+    journeys.track(journeys.contacts(3), "signed_up", lane="bulk")
     read = samples(client)
     assert read["carillon_queue_depth", "bulk", "events"] == 3
     assert read["carillon_queue_oldest_age_seconds", "bulk", "events"] > 0
@@ -91,6 +91,18 @@ def test_all_queues_are_there_even_when_they_are_empty(now):
         ("events", "bulk"),
         ("enrolments", "urgent"),
         ("enrolments", "bulk"),
+        ("admission", "urgent"),
+        ("admission", "bulk"),
+        ("paused", "urgent"),
+        ("paused", "bulk"),
+        ("checks", "urgent"),
+        ("checks", "bulk"),
+        ("entries", "urgent"),
+        ("entries", "bulk"),
+        ("audiences", "bulk"),
+        ("calls", "urgent"),
+        ("calls", "bulk"),
+        ("failed", "housekeeping"),
         ("messages", "urgent"),
         ("messages", "bulk"),
         ("scores", "urgent"),

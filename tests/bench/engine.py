@@ -1,8 +1,10 @@
-"""The engine beside a Celery task per step: the same people, the same journey of branches, the same outcomes.
+"""The engine beside a Celery task per step, beside two engines of durable execution, and beside the limit: the same
+people, the same journey of branches, the same outcomes.
 
 Ours runs as it does in production: real workers answering doorbells, the timer dispatcher, beat and housekeeping, with
 journal, counters and trace. The naive peer runs on two Celery workers, once as Celery comes (a database connection for
-each task) and once with CELERY_DB_REUSE_MAX. All costs count: workers, every PostgreSQL backend, Redis."""
+each task) and once with CELERY_DB_REUSE_MAX; DBOS and procrastinate as their documentation shows. The limit is the
+whole journey as one statement, written by hand. All costs count: workers, every PostgreSQL backend, Redis."""
 
 from __future__ import annotations
 
@@ -10,19 +12,22 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
 from celery import Celery
 
-from tests.bench import harness, journey
+from tests.bench import engine_peers, harness, journey
+from tests.bench.child import Child
 from tests.drills.rig import machine, processes, stage
 from tests.drills.rig.processes import Crew, Program
 from tests.drills.rig.servers import Servers
 
 DATABASE = "bench_engine"
 OURS, NAIVE, NAIVE_REUSE = "carillon", "task per step, Celery's defaults", "task per step, CELERY_DB_REUSE_MAX"
-GOAL_REUSE, GOAL_DEFAULT = 100.0, 250.0
+GOALS = {NAIVE_REUSE: 100.0, NAIVE: 250.0, engine_peers.DBOS: 40.0, engine_peers.PROCRASTINATE: 30.0}
+GOAL_LIMIT = 0.6  # of the limit's speed
 OUR_OUTCOMES = "SELECT contact_id, array_agg(port ORDER BY seq) FROM workflow_journal GROUP BY contact_id"
 THEIR_OUTCOMES = """
 SELECT e.contact_id, array_agg(l.port ORDER BY l.seq)
@@ -33,13 +38,14 @@ SELECT e.contact_id, array_agg(l.port ORDER BY l.seq)
 @dataclass(frozen=True)
 class Size:
     contacts: int
-    ours: int  # enrolments a round
+    ours: int  # enrolments a round, of the limit, too
     naive: int
+    durable: int
     rounds: int
 
 
-FULL = Size(contacts=100_000, ours=60_000, naive=500, rounds=3)
-QUICK = Size(contacts=20_000, ours=20_000, naive=150, rounds=2)
+FULL = Size(contacts=1_000_000, ours=1_000_000, naive=1_000, durable=1_500, rounds=3)
+QUICK = Size(contacts=20_000, ours=20_000, naive=150, durable=150, rounds=2)
 
 
 class EngineBench:
@@ -47,6 +53,8 @@ class EngineBench:
         self.servers, self.directory, self.size = servers, directory, size
         self.env = stage.product_env(servers, DATABASE, directory)
         self._crew: Crew | None = None
+        self._child: Child | None = None
+        self._turns = 0
         self._outcomes: dict[str, dict[int, list[str]]] = {}
 
     def furnish(self) -> None:
@@ -62,12 +70,18 @@ class EngineBench:
         with self._database() as database:
             database.execute(journey.CONTACTS, [self.size.contacts])
             database.execute("VACUUM ANALYZE contacts")
+        self._interpreter = engine_peers.python(self.directory)
 
     def contenders(self) -> list[harness.Contender]:
         return [
             self._contender(OURS, self._prepare_ours, self._run_ours, OUR_OUTCOMES),
             self._contender(NAIVE_REUSE, lambda: self._prepare_naive("10000"), self._run_naive, THEIR_OUTCOMES),
             self._contender(NAIVE, lambda: self._prepare_naive(""), self._run_naive, THEIR_OUTCOMES),
+            *(
+                self._contender(peer.what, partial(self._prepare_durable, peer), self._run_durable, THEIR_OUTCOMES)
+                for peer in engine_peers.DURABLE
+            ),
+            self._contender(engine_peers.LIMIT, self._prepare_limit, self._run_limit, OUR_OUTCOMES),
         ]
 
     def _contender(
@@ -95,30 +109,18 @@ class EngineBench:
         return [*self.servers.roots(), *self._workers()]
 
     def _workers(self) -> list[int]:
-        assert self._crew is not None
-        return self._crew.pids()
+        return [*(self._crew.pids() if self._crew else []), *([self._child.pid] if self._child else [])]
 
     def stop(self) -> None:
-        if self._crew is not None:
-            self._crew.stop()
-            self._crew = None
+        for each in (self._crew, self._child):
+            if each is not None:
+                each.stop()
+        self._crew = self._child = None
 
     # -- ours ----------------------------------------------------------------------------------------------------------
     def _prepare_ours(self) -> None:
         """Enrolments stand ready in a paused journey; resuming it is the shot."""
-        self._empty()
-        with self._database() as database:
-            database.execute("UPDATE workflows SET status = 'paused'")
-            database.execute(
-                """
-                INSERT INTO workflow_enrolments (workflow_id, version_id, contact_id, once, lane, state, step,
-                                                 wake_at, entered_at)
-                SELECT w.id, w.live_version_id, n, true, 'urgent', 'active', 'branch-1', now(), now()
-                  FROM workflows w, generate_series(1, %s) AS n WHERE w.slug = 'bench-engine'
-                """,
-                [self.size.ours],
-            )
-            database.execute("VACUUM ANALYZE workflow_enrolments")
+        self._enrol("paused")
         self._start(
             [
                 *(processes.worker("urgent", number) for number in (1, 2)),
@@ -140,7 +142,50 @@ class EngineBench:
             self._wait(database, "SELECT EXISTS (SELECT FROM workflow_enrolments WHERE state IN ('active', 'waiting'))")
         return self.size.ours * journey.STEPS
 
-    # -- the peer ------------------------------------------------------------------------------------------------------
+    def _enrol(self, status: str) -> None:
+        self._empty()
+        with self._database() as database:
+            database.execute("UPDATE workflows SET status = %s", [status])
+            database.execute(
+                """
+                INSERT INTO workflow_enrolments (workflow_id, version_id, contact_id, once, lane, state, step,
+                                                 wake_at, entered_at)
+                SELECT w.id, w.live_version_id, n, true, 'urgent', 'active', 'branch-1', now(), now()
+                  FROM workflows w, generate_series(1, %s) AS n WHERE w.slug = 'bench-engine'
+                """,
+                [self.size.ours],
+            )
+            database.execute("VACUUM ANALYZE workflow_enrolments")
+
+    # -- the limit -----------------------------------------------------------------------------------------------------
+    def _prepare_limit(self) -> None:
+        self._enrol("live")
+        self._child = Child(engine_peers.limit_command(), self.env)
+
+    def _run_limit(self) -> int:
+        assert self._child is not None
+        self._child.go()
+        return self.size.ours * journey.STEPS
+
+    # -- durable execution ---------------------------------------------------------------------------------------------
+    def _prepare_durable(self, peer: engine_peers.Durable) -> None:
+        self._turns += 1
+        self._enrol_naively(self.size.durable)
+        env = engine_peers.durable_env(
+            self.env,
+            servers=self.servers,
+            database=DATABASE,
+            definition=self.directory / "journey.json",
+            turn=self._turns,
+        )
+        self._child = Child(engine_peers.durable_command(peer, self._interpreter), env)
+
+    def _run_durable(self) -> int:
+        assert self._child is not None
+        self._child.go()
+        return self.size.durable * journey.STEPS
+
+    # -- a task per step -----------------------------------------------------------------------------------------------
     def _peer_env(self, reuse: str) -> dict[str, str]:
         return {
             **self.env,
@@ -150,15 +195,7 @@ class EngineBench:
         }
 
     def _prepare_naive(self, reuse: str) -> None:
-        self._empty()
-        with self._database() as database:
-            database.execute(
-                """
-                INSERT INTO naive_naiveenrolment (contact_id, step, seq, state, updated_at)
-                SELECT n, 'branch-1', 0, 'active', now() FROM generate_series(1, %s) AS n
-                """,
-                [self.size.naive],
-            )
+        self._enrol_naively(self.size.naive)
         command = [processes.PYTHON, "-m", "celery", "--app", "tests.bench.peers.naive.tasks", "worker"]
         options = ["--concurrency", "2", "--hostname", "naive@rig", "--loglevel", "INFO"]
         worker = Program("naive", "worker", [*command, *options], is_ready=lambda log: " ready." in log)
@@ -172,7 +209,18 @@ class EngineBench:
             self._wait(database, "SELECT EXISTS (SELECT FROM naive_naiveenrolment WHERE state = 'active')")
         return self.size.naive * journey.STEPS
 
-    # -- both ----------------------------------------------------------------------------------------------------------
+    def _enrol_naively(self, people: int) -> None:
+        self._empty()
+        with self._database() as database:
+            database.execute(
+                """
+                INSERT INTO naive_naiveenrolment (contact_id, step, seq, state, updated_at)
+                SELECT n, 'branch-1', 0, 'active', now() FROM generate_series(1, %s) AS n
+                """,
+                [people],
+            )
+
+    # -- all of them ------------------------------------------------------------------------------------------------
     def _start(self, programs: list[Program], env: Mapping[str, str]) -> None:
         self._crew = Crew(programs, env, self.directory / "logs")
         self._crew.start()
@@ -204,6 +252,7 @@ def run(directory: Path, *, quick: bool, say: Callable[[str], None]) -> harness.
     with Servers(directory / "servers", say=say) as servers:
         ground = machine.describe(postgresql=servers.version())
         servers.create_database(DATABASE)
+        servers.create_database(f"{DATABASE}_dbos")
         bench = EngineBench(servers, directory, size)
         try:
             bench.furnish()
@@ -211,9 +260,14 @@ def run(directory: Path, *, quick: bool, say: Callable[[str], None]) -> harness.
         finally:
             bench.stop()
     rows = {what: harness.median_row(what, turns) for what, turns in rounds.items()}
-    reuse, default = (harness.cpu_ratio(rows[OURS], rows[peer]) for peer in (NAIVE_REUSE, NAIVE))
+    ours = rows[OURS]
     claims = [
-        harness.at_least("CPU of a step: task per step with DB reuse / ours", reuse, GOAL_REUSE),
-        harness.at_least("CPU of a step: task per step, Celery's defaults / ours", default, GOAL_DEFAULT),
+        *(
+            harness.at_least(f"CPU of a step: {peer} / ours", harness.cpu_ratio(ours, rows[peer]), goal)
+            for peer, goal in GOALS.items()
+        ),
+        harness.at_least(
+            f"CPU of a step: {engine_peers.LIMIT} / ours", harness.cpu_ratio(ours, rows[engine_peers.LIMIT]), GOAL_LIMIT
+        ),
     ]
     return harness.Result(machine=ground, rows=list(rows.values()), claims=claims, rounds=rounds)

@@ -10,6 +10,7 @@ from typing import Any
 TRIGGER = "signed_up"
 _TYPES = (TRIGGER, "page_viewed", "page_viewed", "order_completed", "page_viewed", "cart_changed", "page_viewed",
           "order_completed", "page_viewed", "cart_changed")  # fmt: skip
+AWAITED = _TYPES.count(TRIGGER) / len(_TYPES)  # the share of the events that are of the type that starts the journey
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 

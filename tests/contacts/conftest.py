@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from contacts import access, clock, events
+from contacts import access, awaited, clock, events
 from contacts.events import Identifiers, NewEvent
 
 
@@ -86,6 +86,12 @@ def together(*works: Callable[[], Any]) -> list[Any]:
         if isinstance(result, Exception):
             raise result
     return [results[number] for number in range(len(works))]
+
+
+def await_events(*types: str) -> None:
+    """Somebody waits for events of these types, so that they are queued."""
+    with transaction.atomic():
+        awaited.declare("test", types)
 
 
 def event(

@@ -12,9 +12,14 @@ from django.test.utils import CaptureQueriesContext
 from contacts import clock, events, signals
 from contacts.events import Identifiers, OwnEvent
 from contacts.models import Contact, ContactChange, ContactEvent, PendingEvent
-from tests.contacts.conftest import event, record
+from tests.contacts.conftest import await_events, event, record
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _somebody_waits(db):
+    await_events("signed_up", "order_completed", "email_bounced")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from contacts import clock, problems, signals
 from contacts.models import Contact, ContactEvent, PendingEvent
-from tests.contacts.conftest import Api, make_key
+from tests.contacts.conftest import Api, await_events, make_key
 
 VECTORS = settings.BASE_DIR.parent / "shared/vectors/bad_input/jsontestsuite/test_parsing"
 
@@ -50,6 +50,7 @@ def test_with_and_without_a_trailing_slash_and_never_a_redirect(api):
 
 @pytest.mark.django_db
 def test_the_lane_is_what_the_producer_asks_for(api):
+    await_events("signed_up")
     api.post_events(good(1), lane="bulk")
     api.post_events(good(2))
     assert sorted(PendingEvent.objects.values_list("lane", flat=True)) == ["bulk", "urgent"]
@@ -74,6 +75,7 @@ MALFORMED = {
 @pytest.mark.parametrize("name", MALFORMED)
 def test_one_malformed_event_among_a_thousand_is_rejected_and_the_others_are_durable_before_the_202(name):
     api = Api(make_key("events:write"))
+    await_events("signed_up")
     element, code = MALFORMED[name]
     element = element.replace(b"FAR", (clock.now() + timedelta(hours=24, minutes=1)).isoformat().encode())
     answer = api.post_events(*[good(n) for n in range(500)], element, *[good(n) for n in range(500, 999)])
@@ -86,6 +88,7 @@ def test_one_malformed_event_among_a_thousand_is_rejected_and_the_others_are_dur
 @pytest.mark.django_db(transaction=True)
 def test_a_thousand_events_are_durable_before_the_202():
     api = Api(make_key("events:write"))
+    await_events("signed_up")
     assert api.post_events(*[good(n) for n in range(1000)]) == {"accepted": 1000, "duplicates": 0, "rejected": []}
     assert seen_by_another_connection() == (1000, 1000)
 

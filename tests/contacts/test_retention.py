@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from contacts import partitions, quarantine, retention, tallies, tasks
 from contacts.models import ContactEvent, EventKey, IntakeTally, PendingEvent, QuarantinedEvent
 from contacts.quarantine import Refused
-from tests.contacts.conftest import event, record
+from tests.contacts.conftest import await_events, event, record
 from workflows import retention as workflow_retention
 from workflows.models import ProcessedTrigger
 
@@ -46,6 +46,7 @@ def matched() -> None:
 
 def test_months_that_lie_wholly_before_are_dropped_with_their_events(months, settings):
     settings.EVENT_RETENTION = "P90D"  # from 17 March
+    await_events("in_1", "in_2")
     for month in (1, 2, 3, 6):
         record(event("ada", f"in_{month}"), now=at(month))
     matched()
@@ -66,6 +67,7 @@ def test_by_itself_nothing_of_the_log_goes(months, settings):
 
 def test_the_month_of_an_event_that_was_not_matched_stays_and_so_do_the_later_ones(months, settings):
     settings.EVENT_RETENTION = "P30D"
+    await_events("signed_up")
     record(event("ada"), now=at(2))
     while retention.tidy(now=NOW):
         pass
@@ -81,6 +83,7 @@ def test_the_running_month_is_never_dropped(months, settings):
 
 def test_events_of_a_month_that_was_not_made_go_one_by_one(settings):
     settings.EVENT_RETENTION = "P30D"
+    await_events("31_days", "400_days")
     for days in (10, 29, 31, 400):
         record(event("ada", f"{days}_days"), now=NOW - timedelta(days=days))
     PendingEvent.objects.exclude(recorded_at=NOW - timedelta(days=31)).delete()

@@ -88,6 +88,8 @@ def test_intakes_stream_is_the_same_for_everybody_and_says_what_has_to_come_of_i
     assert events == [
         event for body in intake_stream.bodies(1, 400, 100, people=50) for event in json.loads(body)["events"]
     ]
+    awaited = sum(event["type"] == intake_stream.TRIGGER for event in events)
+    assert awaited == len(events) * intake_stream.AWAITED == 40
     outcome = intake_stream.outcome(1, 400, people=50)
     assert outcome.stored == 380
     assert 0 < outcome.enrolled <= 54

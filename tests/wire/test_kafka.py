@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from contacts import clock, signals, tallies
+from contacts import awaited, clock, signals, tallies
 from contacts.collect.kafka import batches, reading
 from contacts.collect.kafka.batches import Taken
 from contacts.collect.kafka.messages import Message
@@ -33,6 +33,12 @@ def broker(request) -> Iterator[Broker]:
     """One of the two; a test that asks for both says so."""
     with BROKERS[request.param](TOPIC) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _somebody_waits(transactional_db) -> None:
+    with transaction.atomic():
+        awaited.declare("test", [f"happened_{number}" for number in range(40)])
 
 
 @pytest.fixture

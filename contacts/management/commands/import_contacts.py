@@ -90,7 +90,7 @@ class Command(BaseCommand):
             self.stderr.write(f"going on after line {run.line:,}")
         self._work_off(
             run,
-            Batches(FileSource(path), format, plan, lists=lists, position=run.position, line=run.line),
+            Batches(FileSource(path), format, plan, lists=lists, position=run.position, line=run.line, copies=True),
             rules,
         )
         if options["rejects"]:
@@ -103,7 +103,7 @@ class Command(BaseCommand):
         for batch in ahead(lambda: iter(batches)):
             began = time.monotonic()
             done = runs.commit(run.pk, batch, rules)
-            batches.took(time.monotonic() - began)
+            batches.took(time.monotonic() - began, new=runs.share_of_new(batch, done))
             if done is None:
                 progress.clear()
                 raise CommandError("somebody stopped this import, or another process is at work on it")

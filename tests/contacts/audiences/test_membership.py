@@ -15,7 +15,7 @@ from contacts.audiences.tags import Tagging
 from contacts.models import Contact, SegmentCheck
 from contacts.upserting import Person
 from tests.contacts.audiences.keeping import check, count, fill, make, make_live, members, people, told
-from tests.contacts.conftest import event
+from tests.contacts.conftest import await_events, event
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,7 @@ def test_a_changed_attribute_moves_the_contact_and_tells_it():
 
 
 def test_the_events_of_a_change_come_in_its_lane():
+    await_events("segment_entered")
     make_live("pro")
     say("ada", plan="pro", lane="bulk")
     check()

@@ -14,6 +14,7 @@ from contacts.audiences.naming import Refused
 from contacts.audiences.tags import Tagging
 from contacts.models import Contact, ContactChange, ContactEvent, ContactTag, PendingEvent, Tag
 from tests.contacts.audiences.keeping import check, make_live, members
+from tests.contacts.conftest import await_events
 
 
 def people(number: int) -> list[int]:
@@ -43,6 +44,7 @@ def test_a_new_tag_is_a_change_an_event_and_news(now):
         heard.append((kwargs["contact_ids"], kwargs["kinds"]))
 
     signals.contacts_changed.connect(listen)
+    await_events("tag_added")
     (ada,) = people(1)
     tag([ada], now=now, lane="bulk")
     tag([ada], now=now)

@@ -24,7 +24,7 @@ from tests.contacts.collect.segment import (
     stored,
     user,
 )
-from tests.contacts.conftest import make_key
+from tests.contacts.conftest import await_events, make_key
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +106,7 @@ def test_a_batch_takes_all_kinds_in_their_order(server, path):
 
 
 def test_the_import_and_a_batch_that_says_so_are_the_bulk_lane(server, count):
+    await_events("Order Completed")
     server.send({**TRACK, "messageId": "1"})
     server.send({**TRACK, "messageId": "2"}, lane="bulk")
     server.post("/v1/import", {"batch": [{**TRACK, "messageId": "3"}]})

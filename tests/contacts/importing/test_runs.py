@@ -244,6 +244,20 @@ def test_rows_of_a_batch_share_a_short_transaction(now):
     assert run.state == "running"
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("dry", "first"), [(False, True), (True, False)])
+def test_what_copying_takes_is_made_out_as_long_as_people_are_new(now, dry, first):
+    run = begun(people(3000), now=now, dry=dry)
+    worker = Worker()
+    batches = worker._take() and worker._batches
+    assert batches.copies is first
+    batches.took(0.1, new=0.4)
+    assert not batches.copies and next(iter(batches)).copies is None
+    batches.took(0.1, new=0.6)
+    assert batches.copies is first and (next(iter(batches)).copies is not None) is first
+    assert run.state == "running"
+
+
 class Killed:
     """`import_contacts` as a process of its own, over the database of the test."""
 
