@@ -1,7 +1,8 @@
 """What is counted, and what it is called: the news of the floors below, as deltas.
 
-    of a workflow          entered · completed · failed · exited:<reason> · refused:<reason> (version 0)
-    of a step              entered · left:<port>
+    of a workflow          entered · completed · failed · exited:<reason> · refused:<reason> (version 0) ·
+                           moved_in · moved_out (of a version, by an edit plan)
+    of a step              entered · left:<port> · reached (of a goal) · moved_in · moved_out (amid a wait)
     of messages            queued · accepted · rejected · in_doubt (each time) · undetermined ·
                            suppressed:<reason> · capped:<reason> · cancelled:<reason>
     of what became of them delivered · opened · clicked · soft_bounce · … : messages, by people; <kind>_total: every

@@ -63,10 +63,13 @@ def fold(limit: int = FOLDED_AT_ONCE) -> bool:
         return cursor.rowcount > 0
 
 
+_OF_WHOLE = frozenset({"entered", "refused", "moved_in", "moved_out"})  # the other metrics are fates of enrolments
+
+
 def totals(workflow_id: int, *, version_id: int | None = None) -> dict[str, Any]:
     """What happened in a workflow (or in one version of it), in one round trip:
 
-    {"entered": n, "refused": {reason: n},
+    {"entered": n, "refused": {reason: n}, "moved_in": n, "moved_out": n (by edit plans, if there were any),
      "enrolments": {"pending": n, "active": n, "waiting": n, "completed": n, "exited": {reason: n}, "failed": n},
      "steps": {KEY: {"entered": n, "here_now": n, "waiting": n, "left": {port: n},
                      "accepted": n, "capped": {reason: n}, "opened": n, …}}}
@@ -94,7 +97,7 @@ def totals(workflow_id: int, *, version_id: int | None = None) -> dict[str, Any]
         elif step:
             _put(_step(steps, step), name, amount)
         else:
-            _put(whole if name.partition(":")[0] in whole else enrolments, name, amount)
+            _put(whole if name.partition(":")[0] in _OF_WHOLE else enrolments, name, amount)
     return {**whole, "enrolments": enrolments, "steps": steps}
 
 

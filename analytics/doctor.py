@@ -190,9 +190,9 @@ EXAMINATIONS = (
     Examination("broker", _broker, "answers"),
     Examination("partitions", _partitions, "made ahead", _make_partitions),
     Examination("leases", _leases, "none is stuck", _end_leases),
+    Examination("enrolments", _stranded, "none is stranded", _bring_on),
     Examination("queues", _queues, "nobody waits for too long", _ring),
     Examination("awaited events", _awaited, "are queued", _declare),
-    Examination("enrolments", _stranded, "none is stranded", _bring_on),
     Examination("brake", _braked, "holds nobody"),
     Examination("books", _books, "balance", _rebuild),
 )

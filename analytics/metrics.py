@@ -1,4 +1,4 @@
-"""`GET /metrics`: the state of the work in Prometheus' text format, read from PostgreSQL in three cheap statements.
+"""`GET /metrics`: the state of the work in Prometheus' text format, read from PostgreSQL in four cheap statements.
 
 Counts only, no names of people: whoever may reach the port may read them, as Prometheus expects."""
 
@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from analytics import queues
 from analytics.counters import ALL
 from contacts import clock
+from workflows import brake
 from workflows.models.enrolment import FINISHED, UNFINISHED
 
 OUTCOMES = ("queued", "accepted", "rejected", "in_doubt", "undetermined", "suppressed", "capped", "cancelled")
@@ -60,6 +61,9 @@ def _read(now: datetime) -> Iterator[Metric]:
     for state in (*UNFINISHED, *FINISHED):
         states.add_metric([state], enrolments.get(state, 0))
     yield states
+    braked = GaugeMetricFamily("carillon_brakes", "Workflows that a flood made wait for a person.")
+    braked.add_metric([], len(brake.held()))
+    yield braked
     outcomes = CounterMetricFamily("carillon_messages", "Messages by what became of them.", labels=["outcome"])
     for outcome in OUTCOMES:
         outcomes.add_metric([outcome], messages.get(outcome, 0))

@@ -14,24 +14,50 @@ from delivery.ledger import TOLD
 
 # Each part counts by (workflow_id, version_id, step, metric, day). A step was entered by every row of the journal that
 # a step wrote and did not write after waiting; a step that raised was never entered, and neither was one that somebody
-# was taken out of before it ran (those rows have no step type, or come after a wait).
-_RECOUNT = """
-    SELECT workflow_id, version_id, '' AS step, 'entered' AS metric, (entered_at AT TIME ZONE 'UTC')::date AS day,
-           count(*) AS amount
-      FROM workflow_enrolments GROUP BY 1, 2, 5
+# was taken out of before it ran (those rows have no step type, or come after a wait). Somebody who was moved to another
+# version entered in the one that they were moved out of first, and goes on with a wait where the row has a step type.
+_WAITS = "outcome = 'waiting' OR (outcome = 'moved' AND step_type <> '')"
+_RECOUNT = f"""
+    SELECT workflow_id, COALESCE(first.from_version_id, version_id) AS version_id, '' AS step, 'entered' AS metric,
+           (entered_at AT TIME ZONE 'UTC')::date AS day, count(*) AS amount
+      FROM workflow_enrolments e
+      LEFT JOIN (SELECT DISTINCT ON (enrolment_id) enrolment_id, from_version_id FROM edit_moves
+                  ORDER BY enrolment_id, plan_id) first ON first.enrolment_id = e.id
+     GROUP BY 1, 2, 5
     UNION ALL
     SELECT workflow_id, version_id, '', CASE state WHEN 'exited' THEN 'exited:' || exit_reason ELSE state END,
            (finished_at AT TIME ZONE 'UTC')::date, count(*)
       FROM workflow_enrolments WHERE finished_at IS NOT NULL GROUP BY 1, 2, 4, 5
     UNION ALL
     SELECT v.workflow_id, j.version_id, j.step, 'entered', (j.at AT TIME ZONE 'UTC')::date, count(*)
-      FROM (SELECT *, lag(outcome) OVER (PARTITION BY enrolment_id ORDER BY seq) AS before FROM workflow_journal) j
+      FROM (SELECT *, lag({_WAITS}) OVER (PARTITION BY enrolment_id ORDER BY seq) AS waited FROM workflow_journal
+             WHERE outcome <> 'failed') j
       JOIN workflow_versions v ON v.id = j.version_id
-     WHERE j.step_type <> '' AND j.outcome <> 'failed' AND j.before IS DISTINCT FROM 'waiting' GROUP BY 1, 2, 3, 5
+     WHERE j.step_type <> '' AND j.outcome <> 'moved' AND j.waited IS NOT TRUE GROUP BY 1, 2, 3, 5
+    UNION ALL
+    SELECT v.workflow_id, m.version_id, m.step, m.metric, (j.at AT TIME ZONE 'UTC')::date, count(*)
+      FROM (SELECT *, lag({_WAITS}) OVER one AS waited, lead(version_id) OVER one AS next_version,
+                   lead(step) OVER one AS next_step
+              FROM workflow_journal
+             WHERE outcome <> 'failed' AND enrolment_id IN (SELECT enrolment_id FROM edit_moves)
+            WINDOW one AS (PARTITION BY enrolment_id ORDER BY seq)) j
+      JOIN workflow_enrolments e ON e.id = j.enrolment_id
+     CROSS JOIN LATERAL (VALUES
+           (j.version_id, '', 'moved_out', true),
+           (COALESCE(j.next_version, e.version_id), '', 'moved_in', true),
+           (j.version_id, j.step, 'moved_out', j.waited),
+           (COALESCE(j.next_version, e.version_id), COALESCE(j.next_step, e.step), 'moved_in', j.step_type <> ''))
+           AS m(version_id, step, metric, counts)
+      JOIN workflow_versions v ON v.id = m.version_id
+     WHERE j.outcome = 'moved' AND m.counts GROUP BY 1, 2, 3, 4, 5
     UNION ALL
     SELECT v.workflow_id, j.version_id, j.step, 'left:' || j.port, (j.at AT TIME ZONE 'UTC')::date, count(*)
       FROM workflow_journal j JOIN workflow_versions v ON v.id = j.version_id
      WHERE j.outcome = 'advanced' GROUP BY 1, 2, 3, 4, 5
+    UNION ALL
+    SELECT v.workflow_id, j.version_id, j.step, 'reached', (j.at AT TIME ZONE 'UTC')::date, count(*)
+      FROM workflow_journal j JOIN workflow_versions v ON v.id = j.version_id
+     WHERE j.step_type = 'goal' AND j.outcome = 'advanced' AND NOT j.detail ? 'skipped' GROUP BY 1, 2, 3, 5
     UNION ALL
     SELECT workflow_id, 0, '', 'refused:' || reason, (refused_at AT TIME ZONE 'UTC')::date, count(*)
       FROM entry_refusals GROUP BY 1, 4, 5

@@ -16,6 +16,8 @@ from django.http import HttpRequest
 from analytics import books, queues
 from analytics.counters import ALL
 from contacts import clock
+from workflows import brake
+from workflows.brake import Braked
 from workflows.figures import figures
 
 SKIPPED = ("suppressed", "capped", "cancelled")
@@ -56,6 +58,7 @@ class StartPage:
     mqls          -- contacts that ever became marketing qualified
     journeys      -- live and paused ones, by name
     outcomes      -- messages of the last 24 hours, in the order of OUTCOMES; `sent` and `skipped` are sums of it
+    braked        -- journeys that far more people entered than usual, so that those who come now wait for somebody
     queues        -- every queue with its lane, depth, oldest age in seconds and whether that is too old
     balanced      -- whether every book balances; `unbalanced` are the books that do not (name, left, right)"""
 
@@ -68,6 +71,7 @@ class StartPage:
     outcomes: tuple[Outcome, ...]
     sent: int
     skipped: int
+    braked: tuple[Braked, ...]
     queues: tuple[queues.Queue, ...]
     balanced: bool
     unbalanced: tuple[books.Book, ...]
@@ -109,6 +113,7 @@ def read(*, now: datetime) -> StartPage:
         outcomes=outcomes,
         sent=sum(outcome.count for outcome in outcomes if outcome.state == "accepted"),
         skipped=sum(outcome.count for outcome in outcomes if outcome.state in SKIPPED),
+        braked=tuple(brake.held()),
         queues=queues.read(now=now),
         balanced=not unbalanced,
         unbalanced=unbalanced,

@@ -108,7 +108,9 @@ UNFOLD = {
                 _item(
                     "Journeys", "account_tree", "workflows.workflow", "workflows.enrolment", "workflows.entryrefusal"
                 ),
+                _item("Failed steps", "error", "workflows.deadletter"),
                 _item("Email templates", "mail", "delivery.template"),
+                _item("Sales tasks", "support_agent", "workflows.salestask"),
                 _sandbox_inbox(),
             ),
             _group(

@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery, bootsteps, signals
 from django.db import close_old_connections
 
-from config.lanes import heartbeat_of
+from config.lanes import LANES, heartbeat_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -42,7 +42,7 @@ def _mend_connections(**kwargs: Any) -> None:
 def _begin_heartbeats(sender: str, instance: Any, **kwargs: Any) -> None:
     from contacts.heartbeat import Heartbeat
 
-    _heartbeats[:] = [Heartbeat(heartbeat_of(lane)) for lane in instance.app.amqp.queues.consume_from]
+    _heartbeats[:] = [Heartbeat(heartbeat_of(lane)) for lane in instance.app.amqp.queues.consume_from if lane in LANES]
 
 
 @signals.worker_ready.connect

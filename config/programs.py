@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from config import env
-from config.lanes import DISPATCHER, KAFKA, LANES, heartbeat_of
+from config.lanes import DISPATCHER, KAFKA, LANES, heartbeat_of, queues_of
 from config.processes import Process
 from config.state import State
 
@@ -36,7 +36,16 @@ class Programs:
         """A worker on its way down finishes what it is at; killing it loses nothing but time."""
         return [
             self._python(
-                lane, *CELERY, "worker", "-Q", lane, "-n", f"{lane}@%h", *WORKER, heartbeat=heartbeat_of(lane), grace=6
+                lane,
+                *CELERY,
+                "worker",
+                "-Q",
+                queues_of(lane),
+                "-n",
+                f"{lane}@%h",
+                *WORKER,
+                heartbeat=heartbeat_of(lane),
+                grace=6,
             )
             for lane in LANES
         ]

@@ -171,6 +171,12 @@ KAFKA_OPTIONS = env.pairs("KAFKA_OPTIONS")
 TIME_SPEED = env.number("TIME_SPEED", 1.0, least=1.0)
 EVENT_TRIGGER_MAX_AGE = env.text("EVENT_TRIGGER_MAX_AGE", "P30D")
 
+# -- safety of workflows -----------------------------------------------------------------------------------------------
+ENROLMENT_BRAKE_FACTOR = env.number("ENROLMENT_BRAKE_FACTOR", 10.0, least=0.0)
+ENROLMENT_BRAKE_SAMPLE = env.integer("ENROLMENT_BRAKE_SAMPLE", 1000, least=1)
+PENDING_ALERT_SECONDS = env.number("PENDING_ALERT_SECONDS", 3600.0, least=1.0)
+REHEARSAL_SECONDS = env.integer("REHEARSAL_SECONDS", 3600, least=10)
+
 # -- how long events and what comes with them are kept (empty: for ever) -----------------------------------------------
 EVENT_RETENTION = env.text("EVENT_RETENTION")
 EVENT_KEY_RETENTION = env.text("EVENT_KEY_RETENTION", "P90D")
@@ -204,6 +210,11 @@ ESP_BACKOFF_MS = env.integer("ESP_BACKOFF_MS", 1000, least=1)
 ESP_TIMEOUT_SECONDS = env.number("ESP_TIMEOUT_SECONDS", 10.0, least=0.1)
 SEND_LEASE_SECONDS = env.number("SEND_LEASE_SECONDS", 2.0, least=0.2)
 IN_DOUBT_DEADLINE = env.text("IN_DOUBT_DEADLINE", "PT24H")
+WEBHOOK_SIGNING_SECRET = env.words("WEBHOOK_SIGNING_SECRET")
+WEBHOOK_ALLOWED_HOSTS = env.words("WEBHOOK_ALLOWED_HOSTS")
+WEBHOOK_TIMEOUT_SECONDS = env.number("WEBHOOK_TIMEOUT_SECONDS", 10.0, least=0.1)
+WEBHOOK_MAX_ATTEMPTS = env.integer("WEBHOOK_MAX_ATTEMPTS", 5, least=1)
+WEBHOOK_BACKOFF_MS = env.integer("WEBHOOK_BACKOFF_MS", 1000, least=1)
 FREQUENCY_CAP_PER_DAY = env.integer("FREQUENCY_CAP_PER_DAY", 1)
 FREQUENCY_CAP_PER_WEEK = env.integer("FREQUENCY_CAP_PER_WEEK", 3)
 

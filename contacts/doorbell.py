@@ -4,8 +4,10 @@ work is rows, and a sweeper rings again every few seconds."""
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import cache, partial
 
 import redis
@@ -21,8 +23,11 @@ log = logging.getLogger(__name__)
 SLICE_SECONDS = 2.0
 PENDING_MS = 2000  # a bell that nobody answered for so long was lost: ring again
 RING_SECONDS = 0.4  # the broker may take so long: whoever rings has a request to answer
+ETA_SECONDS = 60.0  # Celery keeps a bell for so long at most; later ones are the timer dispatcher's
+ETA_GRACE_MS = 5000
 SILENCE_SECONDS = 1.0  # after a failure nobody tries for so long, so a dead broker does not slow every request
 _silence = {"until": 0.0}
+_booked: dict[tuple[str, str, int], None] = {}  # bells that this process knows to be on their way
 
 
 def ring(task: str, lane: str) -> None:
@@ -34,18 +39,59 @@ def ring(task: str, lane: str) -> None:
         return
     try:
         if redis_index.connection().set(_pending(task, lane), 1, nx=True, px=PENDING_MS):
-            with pools.producers[_broker()].acquire(block=True, timeout=RING_SECONDS) as producer:
-                current_app.send_task(
-                    task,
-                    kwargs={"lane": lane},
-                    queue=lane,
-                    producer=producer,
-                    retry=False,
-                    confirm_timeout=RING_SECONDS,  # of RabbitMQ
-                )
+            _send(task, lane, queue=lane)
     except (redis.RedisError, KombuError, OSError) as error:
-        _silence["until"] = time.monotonic() + SILENCE_SECONDS
-        log.warning("doorbell %s on %s not rung: %s", task, lane, type(error).__name__)
+        _fall_silent(task, lane, error)
+
+
+def ring_at(task: str, lane: str, instants: Iterable[float]) -> None:
+    """Have Celery ring `task` when these instants (Unix seconds) have come, those of the next minute; the others are
+    not for Celery to keep. One bell for each second, at its end, on a queue of its own: a broker may hand out nothing
+    else while a worker holds a bell that is not due. Never raises.
+
+    The instants are compared with this machine's clock, as Celery does: a bell too early wakes nobody."""
+    now = time.time()
+    seconds = {math.ceil(at) for at in instants if now < at <= now + ETA_SECONDS}
+    if not seconds or outside.is_closed() or time.monotonic() < _silence["until"]:
+        return
+    try:
+        for second in sorted(seconds):
+            if (task, lane, second) not in _booked:
+                _book(task, lane, second, now)
+    except (redis.RedisError, KombuError, OSError) as error:
+        _fall_silent(task, lane, error)
+
+
+def _book(task: str, lane: str, second: int, now: float) -> None:
+    key = redis_index.key(f"bell:{task}:{lane}:{second}")
+    if redis_index.connection().set(key, 1, nx=True, px=math.ceil(1000 * (second - now)) + ETA_GRACE_MS):
+        _send(task, lane, queue=eta_queue(lane), eta=datetime.fromtimestamp(second, UTC))
+    for past in [booked for booked in _booked if booked[2] < now]:
+        del _booked[past]
+    _booked[task, lane, second] = None
+
+
+def eta_queue(lane: str) -> str:
+    """Where the bells of a lane wait that ring later."""
+    return f"{lane}_eta"
+
+
+def _send(task: str, lane: str, *, queue: str, eta: datetime | None = None) -> None:
+    with pools.producers[_broker()].acquire(block=True, timeout=RING_SECONDS) as producer:
+        current_app.send_task(
+            task,
+            kwargs={"lane": lane},
+            queue=queue,
+            eta=eta,
+            producer=producer,
+            retry=False,
+            confirm_timeout=RING_SECONDS,  # of RabbitMQ
+        )
+
+
+def _fall_silent(task: str, lane: str, error: Exception) -> None:
+    _silence["until"] = time.monotonic() + SILENCE_SECONDS
+    log.warning("doorbell %s on %s not rung: %s", task, lane, type(error).__name__)
 
 
 @cache

@@ -19,8 +19,9 @@ SKIPPED_BY_CAP = "send_suppressed_frequency_cap"
 
 @dataclass(frozen=True)
 class Fact:
-    """An event about a message. `key` makes a repetition harmless; `extra` joins the properties that all of them have:
-    message_id, workflow, workflow_id, step, template, enrolment_id."""
+    """An event about a message; `email_…` becomes `sms_…` or `push_…` where the message went that way. `key` makes a
+    repetition harmless; `extra` joins the properties that all of them have: message_id, workflow, workflow_id, step,
+    template, enrolment_id."""
 
     message_id: int
     type: str
@@ -41,7 +42,7 @@ def record(facts: Sequence[Fact], *, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id, contact_id, lane, public_id::text, context->'about', workflow_id, step, enrolment_id
+            SELECT id, contact_id, lane, public_id::text, context->'about', workflow_id, step, enrolment_id, channel
               FROM messages WHERE id = ANY(%s)
             """,
             [sorted({fact.message_id for fact in facts})],
@@ -49,12 +50,12 @@ def record(facts: Sequence[Fact], *, now: datetime) -> None:
         messages = {row[0]: row[1:] for row in cursor.fetchall()}
     lanes: dict[str, list[events.NewEvent]] = {}
     for fact in facts:
-        contact_id, lane, public_id, about, workflow_id, step, enrolment_id = messages[fact.message_id]
+        contact_id, lane, public_id, about, workflow_id, step, enrolment_id, channel = messages[fact.message_id]
         own = {"message_id": public_id, "workflow_id": workflow_id, "step": step, "enrolment_id": enrolment_id}
         known = {name: value for name, value in own.items() if value not in (None, "")}
         lanes.setdefault(lane, []).append(
             events.NewEvent(
-                type=fact.type,
+                type=fact.type.replace("email_", f"{channel}_", 1) if fact.type.startswith("email_") else fact.type,
                 occurred_at=min(fact.occurred_at, now),
                 contact=contact_id,
                 properties={**_about(about), **known, **fact.extra},

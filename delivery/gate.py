@@ -18,9 +18,10 @@ from django.db import connection
 
 from contacts import chaos, consent, merging
 from contacts.identifiers import is_email
-from delivery import addresses, caps, facts, ledger, verdicts
+from delivery import addresses, caps, facts, ledger, quiet_hours, verdicts
 from delivery.verdicts import Candidate, Known, Standing, Verdict
 
+Place = tuple[str, str]  # a channel, and an address of it
 SKIP_EVENTS = {"suppressed": facts.SKIPPED, "capped": facts.SKIPPED_BY_CAP}
 
 
@@ -40,13 +41,13 @@ class Person:
 class Due:
     """An outbox row that this transaction has taken, and its message, which can never change.
 
-    `email` was read before the contact was locked: it says which address to lock, not where to send."""
+    `address` was read before the contact was locked: it says which address to lock, not where to send."""
 
     message_id: int
     contact_id: int
     attempt: int  # used so far
     priority: int
-    email: str
+    address: str
     public_id: str
     channel: str
     message_class: str
@@ -54,6 +55,7 @@ class Due:
     override_cap: bool
     template_version_id: int
     context: str  # JSON
+    quiet_hours: str | None  # JSON
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,10 @@ _CLAIM = """
                 ORDER BY due_at, message_id LIMIT %(limit)s
                   FOR UPDATE SKIP LOCKED) AS queued
          LIMIT %(limit)s)
-    SELECT due.message_id, due.contact_id, due.attempt, due.priority, COALESCE(c.email, ''), m.public_id::text,
-           m.channel, m.message_class, m.topic, m.override_cap, m.template_version_id, m.context::text
+    SELECT due.message_id, due.contact_id, due.attempt, due.priority,
+           COALESCE(CASE m.channel WHEN 'email' THEN c.email WHEN 'sms' THEN c.phone ELSE c.public_id::text END, ''),
+           m.public_id::text, m.channel, m.message_class, m.topic, m.override_cap, m.template_version_id,
+           m.context::text, m.quiet_hours::text
       FROM due JOIN messages m ON m.id = due.message_id LEFT JOIN contacts c ON c.id = due.contact_id
      ORDER BY due.priority DESC, due.due_at, due.message_id
 """
@@ -112,8 +116,9 @@ _SUPPRESSIONS = """
 """
 
 _WAITING = """
-    SELECT o.message_id, o.contact_id, m.channel, m.message_class, m.topic, o.priority, m.override_cap
-      FROM outbox o JOIN messages m ON m.id = o.message_id
+    SELECT o.message_id, o.contact_id, m.channel, m.message_class, m.topic, o.priority, m.override_cap,
+           m.quiet_hours::text, c.timezone
+      FROM outbox o JOIN contacts c ON c.id = o.contact_id JOIN messages m ON m.id = o.message_id
      WHERE o.contact_id = ANY(%s) AND o.state = 'queued' AND o.due_at <= %s
        AND m.channel = 'email' AND m.message_class = 'marketing' AND NOT m.override_cap
 """
@@ -133,18 +138,20 @@ def waiting(lane: str, *, limit: int, now: datetime) -> int:
         return cursor.fetchone()[0]
 
 
-def claim(lane: str, *, limit: int, provider: str, now: datetime) -> Batch:
+def claim(
+    lane: str, *, limit: int, provider: str, channels: frozenset[str] = frozenset({"email"}), now: datetime
+) -> Batch:
     """T1. Take up to `limit` due messages of the lane, best first; decide each; write down what was decided.
 
-    The claims may be sent once the caller's transaction is committed, and until `now` + SEND_LEASE_SECONDS at the
-    latest. A constant number of statements."""
+    `channels`: those that the provider serves. The claims may be sent once the caller's transaction is committed, and
+    until `now` + SEND_LEASE_SECONDS at the latest. A constant number of statements."""
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, {"lane": lane, "now": now, "limit": limit})
         taken = [Due(*row) for row in cursor.fetchall()]
     if not taken:
         return Batch(0, ())
-    rows = addresses.rows(channel="email", given={due.email for due in taken if is_email(due.email)}, now=now)
-    early = _read(taken, rows, now=now) if chaos.mutant("gate_reads_before_it_locks") else None
+    rows = _rows(taken, channels, now=now)
+    early = _read(taken, rows, channels, now=now) if chaos.mutant("gate_reads_before_it_locks") else None
     chaos.point("delivery.gate")
     addresses.lock(rows.values())
     people = _lock_people({due.contact_id for due in taken})
@@ -153,23 +160,43 @@ def claim(lane: str, *, limit: int, provider: str, now: datetime) -> Batch:
     # Whoever changed their address between the two looks is locked at the wrong one, and who was merged is somebody
     # else: the next batch takes them.
     kept = [due for due in taken if due.contact_id not in people or _is_as_seen(due, people[due.contact_id])]
-    known = early or _read(kept, rows, now=now)
+    known = early or _read(kept, rows, channels, now=now)
     decided = verdicts.decide(
-        [_candidate(due, rows.get(due.email) if due.contact_id in people else None) for due in kept],
+        [_candidate(due, rows.get(_where(due)), people.get(due.contact_id), now) for due in kept],
         known,
         caps={person.contact_id: caps.cap_of(person.frequency_cap) for person in people.values()},
     )
     _write(kept, decided, rows, provider=provider, now=now)
     claims = (
-        Claim(due, due.attempt + 1, rows[due.email], people[due.contact_id])
+        Claim(due, due.attempt + 1, rows[_where(due)], people[due.contact_id])
         for due, verdict in zip(kept, decided, strict=True)
         if verdict.kind == "claimed"
     )
     return Batch(len(taken), tuple(claims))
 
 
+def _where(due: Due) -> Place:
+    return due.channel, due.address
+
+
+def _rows(taken: Sequence[Due], channels: frozenset[str], *, now: datetime) -> dict[Place, int]:
+    """The ids of the rows of those addresses that something can be sent to, channel by channel."""
+    found: dict[Place, int] = {}
+    for channel in sorted(channels & {due.channel for due in taken}):
+        given = {due.address for due in taken if due.channel == channel and due.address}
+        usable = {address for address in given if channel != "email" or is_email(address)}
+        ids = addresses.rows(channel=channel, given=usable, now=now)
+        found |= {(channel, address): address_id for address, address_id in ids.items()}
+    return found
+
+
 def _is_as_seen(due: Due, person: Person) -> bool:
-    return person.email == due.email and not person.merged
+    return address_of(person, due.channel) == due.address and not person.merged
+
+
+def address_of(person: Person, channel: str) -> str:
+    """Where the person is reached by that channel; push messages go to whatever devices the contact has."""
+    return person.email if channel == "email" else person.fields["phone" if channel == "sms" else "id"]
 
 
 def _lock_people(contact_ids: Collection[int]) -> dict[int, Person]:
@@ -185,10 +212,11 @@ def _person(row: Sequence[Any]) -> Person:
     return Person(contact_id, email, merged, json.loads(cap or "null"), json.loads(attributes), fields)
 
 
-def _read(taken: Sequence[Due], rows: Mapping[str, int], *, now: datetime) -> Known:
+def _read(taken: Sequence[Due], rows: Mapping[Place, int], channels: frozenset[str], *, now: datetime) -> Known:
     """Everything that decides, read in statements that begin once the locks are held."""
     contact_ids = sorted({due.contact_id for due in taken})
-    address_of = {due.contact_id: rows.get(due.email) for due in taken}
+    # who waits in line waits with a mail; of a contact without one in this batch nobody asks for the place in line
+    mails = {due.contact_id: rows.get(_where(due)) for due in taken if due.channel == "email"}
     suppressions: dict[int, list[Standing]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_SUPPRESSIONS, [sorted(rows.values())])
@@ -196,8 +224,10 @@ def _read(taken: Sequence[Due], rows: Mapping[str, int], *, now: datetime) -> Kn
             suppressions.setdefault(address_id, []).append(Standing(scope, reason))
         cursor.execute(_WAITING, [contact_ids, now])
         line = [
-            Candidate(message_id, contact_id, address_of[contact_id], *rest)
-            for message_id, contact_id, *rest in cursor.fetchall()
+            Candidate(
+                message, contact, mails.get(contact), channel, kind, topic, priority, override, _quiet(hours, zone, now)
+            )
+            for message, contact, channel, kind, topic, priority, override, hours, zone in cursor.fetchall()
         ]
     asked = sorted(
         {(due.contact_id, due.topic, due.channel) for due in taken}
@@ -209,48 +239,63 @@ def _read(taken: Sequence[Due], rows: Mapping[str, int], *, now: datetime) -> Kn
             [contact for contact, _, _ in asked], [topic for _, topic, _ in asked], [channel for _, _, channel in asked]
         ),
         sent=caps.count(contact_ids, now=now),
+        channels=channels,
         waiting=line,
     )
 
 
-def _candidate(due: Due, address_id: int | None) -> Candidate:
+def _quiet(hours: str | None, timezone: str, now: datetime) -> quiet_hours.Quiet | None:
+    return quiet_hours.quiet_now(hours, timezone=timezone, default=settings.DEFAULT_TIMEZONE, now=now)
+
+
+def _candidate(due: Due, address_id: int | None, person: Person | None, now: datetime) -> Candidate:
     return Candidate(
         due.message_id,
         due.contact_id,
-        address_id,
+        address_id if person else None,
         due.channel,
         due.message_class,
         due.topic,
         due.priority,
         due.override_cap,
+        _quiet(due.quiet_hours, person.fields["timezone"] if person else "", now),
     )
 
 
 def _write(
-    taken: Sequence[Due], decided: Sequence[Verdict], rows: Mapping[str, int], *, provider: str, now: datetime
+    taken: Sequence[Due], decided: Sequence[Verdict], rows: Mapping[Place, int], *, provider: str, now: datetime
 ) -> None:
     lease_until = now + timedelta(seconds=settings.SEND_LEASE_SECONDS)
     claims: list[ledger.Entry] = []
     skips: list[ledger.Entry] = []
+    later: list[tuple[ledger.Entry, datetime, int]] = []  # with when, and how many attempts were used
     for due, verdict in zip(taken, decided, strict=True):
         is_claim = verdict.kind == "claimed"
-        (claims if is_claim else skips).append(
-            ledger.Entry(
-                message_id=due.message_id,
-                kind=verdict.kind,
-                attempt=due.attempt + is_claim,
-                reason=verdict.reason,
-                address_id=rows.get(due.email),
-                provider=provider if is_claim else "",
-                cap_delta=verdict.cap_delta,
-                counts_at=lease_until if verdict.cap_delta else None,
-                evidence=verdict.evidence,
-            )
+        entry = ledger.Entry(
+            message_id=due.message_id,
+            kind=verdict.kind,
+            attempt=due.attempt + is_claim,
+            reason=verdict.reason,
+            address_id=rows.get(_where(due)),
+            provider=provider if is_claim else "",
+            cap_delta=verdict.cap_delta,
+            counts_at=lease_until if verdict.cap_delta else None,
+            evidence=verdict.evidence,
         )
+        if verdict.until is not None:
+            later.append((entry, now + (verdict.until - now) / settings.TIME_SPEED, due.attempt))
+        else:
+            (claims if is_claim else skips).append(entry)
     with connection.cursor() as cursor:
         cursor.execute(_START, [now, lease_until, [e.message_id for e in claims], [e.address_id for e in claims]])
     ledger.append(claims, now=now)
     ledger.close(skips, now=now)
+    ledger.requeue(
+        [entry for entry, _, _ in later],
+        due_at=[due_at for _, due_at, _ in later],
+        attempts=[attempts for _, _, attempts in later],
+        now=now,
+    )
     facts.record(
         [
             facts.once(entry.message_id, SKIP_EVENTS[entry.kind], now, reason=entry.reason)

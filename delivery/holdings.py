@@ -39,6 +39,12 @@ def declare() -> None:
             append_only=True,
         ),
         Holding(
+            "staff_notices",
+            "Mails to our staff",
+            ("to_address", "subject", "state", "created_at"),
+            erase=None,
+        ),
+        Holding(
             "sandbox_mails",
             "Mails in the sandbox",
             ("mid", "to_address", "subject", "text", "received_at"),

@@ -17,13 +17,15 @@ LANES = {"urgent": "delivery_urgent", "bulk": "delivery_bulk"}  # a message's la
 
 _INSERT_MESSAGES = """
     INSERT INTO messages (contact_id, channel, template_version_id, idempotency_key, message_class, topic, priority,
-                          override_cap, lane, context, workflow_id, version_id, step, enrolment_id, created_at)
+                          override_cap, lane, context, quiet_hours, workflow_id, version_id, step, enrolment_id,
+                          created_at)
     SELECT contact_id, channel, template_version_id, key, class, topic, priority, override_cap, lane, context::jsonb,
-           workflow_id, version_id, step, enrolment_id, %s
+           quiet_hours::jsonb, workflow_id, version_id, step, enrolment_id, %s
       FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::smallint[],
-                  %s::boolean[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+                  %s::boolean[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[],
+                  %s::bigint[])
            AS r (contact_id, channel, template_version_id, key, class, topic, priority,
-                 override_cap, lane, context, workflow_id, version_id, step, enrolment_id)
+                 override_cap, lane, context, quiet_hours, workflow_id, version_id, step, enrolment_id)
      ORDER BY key
         ON CONFLICT (idempotency_key) DO NOTHING
     RETURNING id, contact_id, workflow_id, version_id, step, lane
@@ -68,6 +70,7 @@ def enqueue(requests: Sequence[SendRequest], *, now: datetime) -> None:
         [r.override_cap for r in requests],
         [r.lane for r in requests],
         [json.dumps(dict(r.context)) for r in requests],
+        [None if r.quiet_hours is None else json.dumps(dict(r.quiet_hours), sort_keys=True) for r in requests],
         [r.workflow_id for r in requests],
         [r.version_id for r in requests],
         [r.step for r in requests],

@@ -13,12 +13,13 @@ class SendRequest:
 
     `idempotency_key` names what made it (`enrolment:<id>:<seq>`): a second request with the same key is dropped.
     `context` is merge data beside the contact: `{"trigger": {…}, "about": {"workflow": slug, "step": …, "template":
-    slug}}`; `about` is copied into every event that is recorded about the message. `workflow_id`, `version_id`, `step`
-    and `enrolment_id` are remembered and never interpreted here.
+    slug}}`; `about` is copied into every event that is recorded about the message. `quiet_hours` says when marketing
+    must not go out (`delivery.quiet_hours`). `workflow_id`, `version_id`, `step` and `enrolment_id` are remembered and
+    never interpreted here.
     """
 
     contact_id: int
-    channel: str  # email
+    channel: str  # email · sms · push
     template_version_id: int
     idempotency_key: str
     message_class: str = "marketing"  # marketing · transactional
@@ -27,6 +28,7 @@ class SendRequest:
     override_cap: bool = False
     lane: str = "urgent"  # urgent · bulk
     context: Mapping[str, Any] = field(default_factory=dict)
+    quiet_hours: Mapping[str, Any] | None = None
     workflow_id: int | None = None
     version_id: int | None = None
     step: str = ""

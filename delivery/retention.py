@@ -20,7 +20,8 @@ def prune_batch() -> bool:
     """Returns whether there may be more to do."""
     bodies = transactions.run(_prune_webhooks)
     messages = transactions.run(_blank_messages)
-    return bodies or messages
+    notices = transactions.run(_prune_notices)
+    return bodies or messages or notices
 
 
 def _prune_webhooks(now: datetime) -> bool:
@@ -33,6 +34,20 @@ def _prune_webhooks(now: datetime) -> bool:
                 SELECT id FROM webhook_inbox WHERE folded_at < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
             [now - durations.window(settings.WEBHOOK_RETENTION, speed=1.0), BATCH],
+        )
+        return cursor.rowcount == BATCH
+
+
+def _prune_notices(now: datetime) -> bool:
+    if not settings.MESSAGE_RETENTION:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM staff_notices WHERE id IN (
+                SELECT id FROM staff_notices WHERE finished_at < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+            """,
+            [now - durations.window(settings.MESSAGE_RETENTION, speed=1.0), BATCH],
         )
         return cursor.rowcount == BATCH
 

@@ -46,7 +46,9 @@ def deliver_batch(lane: str) -> bool:
     if not wanted:
         return False
     t0 = time.monotonic()
-    batch = transactions.run(lambda now: gate.claim(lane, limit=wanted, provider=provider.name, now=now))
+    batch = transactions.run(
+        lambda now: gate.claim(lane, limit=wanted, provider=provider.name, channels=provider.channels, now=now)
+    )
     chaos.point("delivery.claimed")
     if provider.is_throttled:
         throttle.give_back(provider.name, wanted - len(batch.claims))
@@ -80,7 +82,7 @@ def write(claim: Claim, words: Words) -> Letter:
     """The mail of a claimed message. Raises UnableToRender."""
     due, person = claim.due, claim.person
     url = unsubscribing.url_of(due.public_id)
-    is_marketing = due.message_class == "marketing"
+    is_marketing = due.message_class == "marketing" and due.channel == "email"  # what carries an unsubscribe link
     context = _context(due.context)
     nonce = context.get(opt_in_mail.NONCE)
     data = rendering.merge_data(
@@ -93,13 +95,14 @@ def write(claim: Claim, words: Words) -> Letter:
     rendered = rendering.render(words, data, is_marketing=is_marketing)
     return Letter(
         mid=due.public_id,
-        to_address=person.email,
+        to_address=gate.address_of(person, due.channel),
         from_address=settings.EMAIL_FROM,
         from_name=rendering.one_line(settings.EMAIL_FROM_NAME),
         subject=rendered.subject,
         html=rendered.html,
         text=rendered.text,
         headers=unsubscribing.headers(url) if is_marketing else {},
+        channel=due.channel,
     )
 
 

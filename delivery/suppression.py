@@ -96,8 +96,10 @@ def _may_start(address_ids: Collection[int]) -> bool:
             """
             SELECT EXISTS (SELECT 1 FROM outbox
                             WHERE address_id = ANY(%s) AND state = 'sending' AND lease_until > now())
+                OR EXISTS (SELECT 1 FROM staff_notices
+                            WHERE address_id = ANY(%s) AND state = 'sending' AND lease_until > now())
             """,
-            [list(address_ids)],
+            [list(address_ids), list(address_ids)],
         )
         return cursor.fetchone()[0]
 

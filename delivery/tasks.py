@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from contacts import clock, doorbell
-from delivery import feedback, in_doubt, retention, sending
+from delivery import feedback, in_doubt, notices, retention, sending
 from delivery import sweep as sweeper
 from delivery.outbox import LANES
 
@@ -16,7 +16,11 @@ _LANE_OF = {queue: lane for lane, queue in LANES.items()}
 
 @shared_task(name="delivery.deliver")
 def deliver(*, lane: str = "delivery_urgent", **_: Any) -> None:
-    doorbell.work_off("delivery.deliver", lane, lambda: sending.deliver_batch(_LANE_OF[lane]))
+    doorbell.work_off(
+        "delivery.deliver",
+        lane,
+        lambda: any([sending.deliver_batch(_LANE_OF[lane]), notices.deliver_batch(_LANE_OF[lane])]),
+    )
 
 
 @shared_task(name="delivery.fold_webhooks")
@@ -26,7 +30,9 @@ def fold_webhooks(*, lane: str = "webhooks", **_: Any) -> None:
 
 @shared_task(name="delivery.sweep")
 def sweep(*, lane: str = "housekeeping", **_: Any) -> None:
-    doorbell.work_off("delivery.sweep", lane, lambda: in_doubt.reap_batch() or in_doubt.settle_batch())
+    doorbell.work_off(
+        "delivery.sweep", lane, lambda: in_doubt.reap_batch() or in_doubt.settle_batch() or notices.reap_batch()
+    )
     sweeper.ring_where_work_waits(now=clock.now())
 
 

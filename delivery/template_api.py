@@ -28,7 +28,7 @@ class WordsInput(serializers.Serializer[Any]):
 
     slug = serializers.SlugField(max_length=100)
     name = serializers.CharField(max_length=200, required=False, default="")
-    channel = serializers.ChoiceField(["email"], default="email")
+    channel = serializers.ChoiceField(["email", "sms", "push"], default="email")
     subject = serializers.CharField(max_length=1000, allow_blank=True, default="")
     preheader = serializers.CharField(max_length=1000, allow_blank=True, default="")
     html = serializers.CharField(max_length=LONGEST_PART, allow_blank=True, default="", trim_whitespace=False)

@@ -74,6 +74,11 @@ def live_version_ids(slugs: Sequence[str]) -> dict[str, int]:
     return dict(found.values_list("slug", "live_version_id"))
 
 
+def channels(slugs: Sequence[str]) -> dict[str, str]:
+    """For which channel each template is, of those that there are."""
+    return dict(Template.objects.filter(slug__in=slugs).values_list("slug", "channel"))
+
+
 def words_of(version_ids: Sequence[int]) -> dict[int, Words]:
     """The words of these versions. One statement."""
     with connection.cursor() as cursor:

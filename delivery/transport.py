@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import uvloop
 
-from contacts import chaos
+from contacts import chaos, outside
 
 CONNECTIONS = 200
 IDLE_SECONDS = 4.0  # providers close after five or more; a request on a connection that is just being closed is a doubt
@@ -95,6 +95,7 @@ _making = threading.Lock()
 
 
 def _here() -> _Loop:
+    outside.check_open()
     with _making:
         if os.getpid() not in _loops:  # a forked child has its parent's loop, and no thread that runs it
             _loops[os.getpid()] = _Loop()

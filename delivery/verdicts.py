@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from delivery.caps import Cap, Sent, places
+from delivery.quiet_hours import REASON, Quiet
 
 ALL = "all"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A due message. `address_id` None: its contact has no address that mail can be sent to."""
+    """A due message. `address_id` None: its contact has no address that mail can be sent to. `quiet`: its quiet hours,
+    if they are now where the contact is."""
 
     message_id: int
     contact_id: int
@@ -24,6 +27,11 @@ class Candidate:
     topic: str
     priority: int
     override_cap: bool
+    quiet: Quiet | None = None
+
+    @property
+    def is_held_by_quiet_hours(self) -> bool:
+        return self.quiet is not None and self.message_class == "marketing"
 
     @property
     def is_capped(self) -> bool:
@@ -43,29 +51,32 @@ class Known:
     """What was read under the locks.
 
     `denied`: the (contact, topic, channel) triples whose marketing consent is missing. `waiting`: everything capped
-    that is due for the candidates' contacts, in all lanes, the candidates included."""
+    that is due for the candidates' contacts, in all lanes, the candidates included. `channels`: those that the provider
+    serves."""
 
     suppressions: Mapping[int, Sequence[Standing]] = field(default_factory=dict)
     denied: AbstractSet[tuple[int, str, str]] = frozenset()
     sent: Mapping[int, Sent] = field(default_factory=dict)
     waiting: Sequence[Candidate] = ()
+    channels: AbstractSet[str] = frozenset({"email"})
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`kind`: claimed · suppressed · capped · rejected. `evidence`: what was read."""
+    """`kind`: claimed · suppressed · capped · rejected · deferred (`until` then). `evidence`: what was read."""
 
     message_id: int
     kind: str
     reason: str = ""
     cap_delta: int = 0
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    until: datetime | None = None
 
 
 def refusal(candidate: Candidate, known: Known) -> Verdict | None:
     """Why it must not go out at all, whatever the cap says; None: nothing is in its way."""
     is_marketing = candidate.message_class == "marketing"
-    if candidate.channel != "email":
+    if candidate.channel not in known.channels:
         return Verdict(candidate.message_id, "rejected", "no_provider", evidence={"channel": candidate.channel})
     if candidate.address_id is None:
         return Verdict(candidate.message_id, "suppressed", "no_address")
@@ -85,6 +96,8 @@ def decide(candidates: Sequence[Candidate], known: Known, *, caps: Mapping[int, 
         refused = refusal(candidate, known)
         if refused is not None:
             verdicts.append(refused)
+        elif candidate.quiet is not None and candidate.is_held_by_quiet_hours:
+            verdicts.append(_in_quiet_hours(candidate, candidate.quiet))
         elif candidate.is_capped:
             sent = known.sent.get(candidate.contact_id, Sent())
             verdicts.append(_within_cap(candidate, caps[candidate.contact_id], sent, order[candidate.message_id]))
@@ -92,6 +105,13 @@ def decide(candidates: Sequence[Candidate], known: Known, *, caps: Mapping[int, 
             why = "transactional" if candidate.message_class == "transactional" else "override"
             verdicts.append(Verdict(candidate.message_id, "claimed", evidence={"cap_exempt": why}))
     return verdicts
+
+
+def _in_quiet_hours(candidate: Candidate, quiet: Quiet) -> Verdict:
+    evidence = {"until": quiet.until.isoformat(), "zone": quiet.zone}
+    if quiet.policy == "skip":
+        return Verdict(candidate.message_id, "suppressed", REASON, evidence=evidence)
+    return Verdict(candidate.message_id, "deferred", REASON, evidence=evidence, until=quiet.until)
 
 
 def _within_cap(candidate: Candidate, cap: Cap, sent: Sent, place_in_line: int) -> Verdict:
@@ -114,6 +134,6 @@ def _places_in_line(known: Known) -> dict[int, int]:
     line: dict[int, int] = {}
     length: dict[int, int] = {}
     for waiting in sorted(known.waiting, key=lambda each: (-each.priority, each.message_id)):
-        if refusal(waiting, known) is None:
+        if refusal(waiting, known) is None and not waiting.is_held_by_quiet_hours:
             length[waiting.contact_id] = line[waiting.message_id] = length.get(waiting.contact_id, 0) + 1
     return line

@@ -30,6 +30,7 @@ DEEDS: Mapping[str, str] = {
     "suppressed": "Not sent",
     "capped": "Not sent",
     "cancelled": "Cancelled before it was sent",
+    "deferred": "Put off to the end of the quiet hours",
 }
 
 REASONS: Mapping[str, str] = {
@@ -41,6 +42,8 @@ REASONS: Mapping[str, str] = {
     "provider": "the provider suppresses the address",
     "frequency_cap": "the frequency cap was reached",
     "consent": "there is no consent to marketing",
+    "quiet_hours": "it is quiet hours where they are",
+    "failed": "a step of the journey failed",
     "no_address": "the contact has no address to write to",
     "no_provider": "no provider sends on this channel",
     "goal_achieved": "the journey's goal was reached first",

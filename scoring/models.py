@@ -83,6 +83,20 @@ class ScoreSide(models.Model):
         ]
 
 
+class ScoreThreshold(models.Model):
+    """Somebody watches a threshold of the lead score (see scoring.thresholds)."""
+
+    owner = models.TextField()
+    threshold = models.FloatField()
+    declared_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "score_thresholds"
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "threshold"], name="an_owner_watches_a_threshold_once"),
+        ]
+
+
 class ScoreCrossing(models.Model):
     """A crossing of a threshold. Append-only, each exactly once."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -18,13 +18,17 @@ from scoring.rules import Rule, Ruleset
 HORIZON = timedelta(days=180)
 
 
-def next_checks(ruleset: Ruleset, *, levels: Mapping[int, Level], now: datetime) -> dict[int, datetime]:
-    """When the score of each contact will cross its level (or when to look again, see `forecast`), if nothing happens;
-    contacts that cannot cross are left out. One statement, and one more if a rule's condition looks at the time."""
+def next_checks(ruleset: Ruleset, *, levels: Mapping[int, Sequence[Level]], now: datetime) -> dict[int, datetime]:
+    """When the score of each contact will cross the first of its levels (or when to look again, see `forecast`), if
+    nothing happens; contacts that cannot cross are left out. One statement, and one more if a rule's condition looks
+    at the time."""
     horizon = (HORIZON / settings.TIME_SPEED).total_seconds()
     checks = moments.next_moments(ruleset, contact_ids=levels.keys(), now=now)
     for contact_id, (constant, terms) in _terms(ruleset, sorted(levels), now).items():
-        seconds = next_look(terms=terms, constant=constant, level=levels[contact_id], horizon=horizon)
+        looks = (
+            next_look(terms=terms, constant=constant, level=level, horizon=horizon) for level in levels[contact_id]
+        )
+        seconds = min((look for look in looks if look is not None), default=None)
         if seconds is not None:
             at = now + timedelta(microseconds=math.ceil(seconds * 1e6))
             checks[contact_id] = min(at, checks.get(contact_id, at))

@@ -35,6 +35,7 @@ def _no_bells(monkeypatch, request):
     """Doorbells are silent unless a test asks to hear them: rows are the work, and tests take it themselves."""
     if "bells" not in request.fixturenames:
         monkeypatch.setattr("contacts.doorbell.ring", lambda task, lane: None)
+        monkeypatch.setattr("contacts.doorbell.ring_at", lambda task, lane, instants: None)
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
 
-from contacts import clock, events
+from contacts import clock, events, transactions
 from contacts.models import Contact
 from delivery import templates
-from workflows import engine, intake, publishing
+from workflows import admission, engine, entry_requests, entry_work, intake, looking, pausing, publishing
 from workflows.models import Enrolment, JournalEntry
 
 PLAIN_TEMPLATE = {"preheader": "", "html": "<p>Hello</p>", "text": "Hello"}
@@ -90,16 +91,32 @@ def run(*, lanes: Sequence[str] = ("urgent", "bulk"), limit: int = 500) -> None:
     """Match and advance until nothing is due."""
     for _ in range(1000):
         busy = [intake.match_batch(lane=lane, limit=limit) for lane in lanes]
+        busy += [entry_requests.take_batch(lane=lane, limit=limit) for lane in lanes]
+        busy.append(entry_work.work())
+        busy += look_again(lanes)
+        busy += [admission.admit_batch(lane=lane) for lane in lanes]
         busy += [engine.advance_batch(lane=lane, limit=limit) for lane in lanes]
+        busy += [pausing.release_batch()]
         if not any(busy):
             return
     raise AssertionError("the engine never came to rest")
+
+
+def look_again(lanes: Sequence[str] = ("urgent", "bulk")) -> list[bool]:
+    """One batch of checks in each lane; whether there were any."""
+    return [transactions.run(partial(looking.work_batch, lane)) for lane in lanes]
 
 
 def wake_all() -> None:
     """Bring every wait to its end, as time would."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE workflow_enrolments SET wake_at = now() - interval '1 second' WHERE state = 'waiting'")
+
+
+def try_again_now() -> None:
+    """Bring the pause after a failed try to its end, as time would."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE workflow_enrolments SET wake_at = now() - interval '1 second' WHERE attempts > 0")
 
 
 def enrolment(contact_id: int, slug: str = "journey") -> Enrolment:

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -21,6 +21,8 @@ from contacts.pages.contacts import contact_ids_of, names_of
 from contacts.pages.floors import Name
 from workflows import wording
 from workflows.admin_journeys import status_of
+from workflows.admin_removal import TakingOut
+from workflows.admin_why import why_view
 from workflows.figures import figures
 from workflows.models import Enrolment, EntryRefusal, JournalEntry, Workflow, WorkflowVersion
 from workflows.models.enrolment import FINISHED, UNFINISHED
@@ -85,7 +87,7 @@ class OfAJourneyAdmin(RecordAdmin):
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(OfAJourneyAdmin):
+class EnrolmentAdmin(TakingOut, OfAJourneyAdmin):
     tab = "people"
     title_of_list = "People in journeys"
     list_display = ("who", "state_shown", "where", "wakes", "entered")
@@ -93,9 +95,15 @@ class EnrolmentAdmin(OfAJourneyAdmin):
     list_select_related = ("workflow", "version")
     list_filter = (WorkflowFilter, StateFilter)
     record_template = "admin/workflows/enrolment.html"
+    actions = ("take_out_selected",)
     empty = Empty(
         "login", "Nobody has entered a journey yet", "When an event matches a live journey, its contact appears here."
     )
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(lambda request, pk: why_view(request, self.admin_site, pk))
+        why = path("of/<int:pk>/why/", page, name="workflows_enrolment_why")
+        return [why, *self.removal_urls(), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).defer("version__definition", "workflow__draft")
@@ -160,6 +168,7 @@ class EnrolmentAdmin(OfAJourneyAdmin):
                 ("Public id", format_html('<code class="cl-code">{}</code>', row.public_id)),
             ],
             "entries": entries,
+            "may_take_out": self.may_take_out(request, row),
             "documents": [("What started it", row.trigger)] if row.trigger else [],
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,21 +18,24 @@ from django.utils.safestring import SafeString
 from contacts import clock
 from contacts.pages.cells import moment, pill, stacked
 from contacts.pages.changelists import CarillonAdmin, Empty
-from workflows import publishing
+from workflows import admin_plan, admin_rehearsals, admin_tests, admin_versions, brake, edit_plan, publishing
 from workflows.admin_drafts import STARTER, BadDraft, problem_rows, read_draft
+from workflows.admin_entries import AddingPeople
 from workflows.figures import figures
-from workflows.models import Workflow, WorkflowVersion
+from workflows.models import Workflow
 from workflows.spelling import spelled
 
+LONGEST_NOTE = 500
 DEEDS = {
     "pause": "The journey is paused: nobody enters and nobody goes on until it is resumed.",
     "resume": "The journey goes on.",
     "archive": "The journey is archived. Whoever was under way has left it.",
+    "release": "The brake is off. Whoever waited begins now.",
 }
 
 
 @admin.register(Workflow)
-class JourneyAdmin(CarillonAdmin):
+class JourneyAdmin(AddingPeople, CarillonAdmin):
     list_display = ("title", "status_pill", "entered", "here_now", "completed", "changed")
     list_display_links = ("title",)
     list_select_related = ("live_version",)
@@ -89,12 +93,21 @@ class JourneyAdmin(CarillonAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("check/", wrap(self.check_view), name="workflows_workflow_check"),
-            path("<int:pk>/versions/", wrap(self.versions_view), name="workflows_workflow_versions"),
+            *self.entry_urls(),
+            *(
+                path(f"<int:pk>/{route}", wrap(partial(view, self)), name=f"workflows_workflow_{name}")
+                for route, view, name in (
+                    *admin_versions.PAGES,
+                    *admin_plan.PAGES,
+                    *admin_tests.PAGES,
+                    *admin_rehearsals.PAGES,
+                )
+            ),
             path("<int:pk>/<str:deed>/now/", wrap(self.deed_view), name="workflows_workflow_deed"),
             *super().get_urls(),
         ]
 
-    def _workflow(self, request: HttpRequest, object_id: Any) -> Workflow:
+    def workflow_of(self, request: HttpRequest, object_id: Any) -> Workflow:
         if not self.has_view_permission(request):
             raise PermissionDenied
         found = (
@@ -127,7 +140,7 @@ class JourneyAdmin(CarillonAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        workflow = self._workflow(request, object_id)
+        workflow = self.workflow_of(request, object_id)
         if request.method != "POST":
             return self._page(request, workflow, spelled(workflow.draft))
         if not self.has_change_permission(request, workflow):
@@ -159,6 +172,8 @@ class JourneyAdmin(CarillonAdmin):
 
     def _after_saving(self, request: HttpRequest, workflow: Workflow) -> HttpResponse:
         if "_publish" in request.POST:
+            if self.has_publish_permission(request) and self.asks_before_publishing(workflow):
+                return HttpResponseRedirect(self.question_before_publishing(request, workflow))
             self._publish(request, workflow)
         else:
             messages.success(request, "The draft is saved.")
@@ -169,7 +184,9 @@ class JourneyAdmin(CarillonAdmin):
             raise PermissionDenied
         try:
             with transaction.atomic():
-                number = publishing.publish(slug=workflow.slug, by=request.user.get_username(), now=clock.now())
+                note = request.POST.get("note", "").strip()[:LONGEST_NOTE]
+                by = request.user.get_username()
+                number = publishing.publish(slug=workflow.slug, by=by, note=note, now=clock.now())
         except publishing.CannotPublish as error:
             count = len(error.problems)
             messages.error(
@@ -179,6 +196,8 @@ class JourneyAdmin(CarillonAdmin):
             messages.error(request, f"Not published: {error}.")
         else:
             messages.success(request, f"Version {number} is published. Whoever enters from now on takes it.")
+            if people := edit_plan.under_way_elsewhere(workflow.pk):
+                messages.info(request, admin_plan.offer(workflow.pk, people))
 
     def _page(self, request: HttpRequest, workflow: Workflow | None, text: str, *, refused: str = "") -> HttpResponse:
         may_change = self.has_change_permission(request, workflow) if workflow else True
@@ -189,7 +208,7 @@ class JourneyAdmin(CarillonAdmin):
         except BadDraft:
             problems = []
         context = {
-            **self._frame(request, workflow, "edit"),
+            **self.frame(request, workflow, "edit"),
             "text": text,
             "refused": refused,
             "problems": problems,
@@ -202,7 +221,7 @@ class JourneyAdmin(CarillonAdmin):
             request, "admin/workflows/journey.html", context, status=409 if refused.startswith("Somebody") else 200
         )
 
-    def _frame(self, request: HttpRequest, workflow: Workflow | None, tab: str) -> dict[str, Any]:
+    def frame(self, request: HttpRequest, workflow: Workflow | None, tab: str) -> dict[str, Any]:
         """What the pages of one journey have in common."""
         return {
             **self.admin_site.each_context(request),
@@ -213,6 +232,7 @@ class JourneyAdmin(CarillonAdmin):
             "status": status_of(workflow) if workflow else pill("New", "plain"),
             "tab": tab,
             "figures": figures([workflow.pk]).get(workflow.pk) if workflow else None,
+            "braked": next(iter(brake.held(workflow.pk)), None) if workflow else None,
             "may_delete": workflow is not None and self.has_delete_permission(request, workflow),
         }
 
@@ -226,34 +246,18 @@ class JourneyAdmin(CarillonAdmin):
             return TemplateResponse(request, "admin/workflows/problems.html", {"unreadable": str(error)})
         return TemplateResponse(request, "admin/workflows/problems.html", {"problems": problems})
 
-    def versions_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        workflow = self._workflow(request, pk)
-        versions = list(WorkflowVersion.objects.filter(workflow=workflow).defer("definition").order_by("-number")[:200])
-        asked = request.GET.get("number", "")
-        shown = None
-        if asked:
-            shown = (
-                WorkflowVersion.objects.filter(workflow=workflow, number=asked).first() if asked.isdecimal() else None
-            )
-            if shown is None:
-                raise Http404("There is no such version")
-        context = {
-            **self._frame(request, workflow, "versions"),
-            "versions": versions,
-            "shown": shown,
-            "text": spelled(shown.definition) if shown else "",
-        }
-        return TemplateResponse(request, "admin/workflows/journey_versions.html", context)
-
     def deed_view(self, request: HttpRequest, pk: int, deed: str) -> HttpResponse:
         if request.method != "POST" or not self.has_publish_permission(request):
             raise PermissionDenied
         if deed not in DEEDS:
             raise Http404("There is no such deed")
-        workflow = self._workflow(request, pk)
+        workflow = self.workflow_of(request, pk)
         try:
             with transaction.atomic():
-                getattr(publishing, deed)(slug=workflow.slug, now=clock.now())
+                if deed == "release":
+                    brake.release(workflow.pk, by=request.user.get_username(), now=clock.now())
+                else:
+                    getattr(publishing, deed)(slug=workflow.slug, now=clock.now())
         except publishing.UnableToChange as error:
             messages.error(request, f"Not done: {error}.")
         else:

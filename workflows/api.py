@@ -22,8 +22,9 @@ from rest_framework.views import APIView
 from contacts import transactions
 from contacts.models import Contact
 from contacts.paging import NewestFirst
-from contacts.problems import BadRequest
-from workflows import publishing
+from contacts.problems import BadRequest, TooLarge
+from workflows import importing, publishing
+from workflows.definition import limits
 from workflows.definition.schema import Definition
 from workflows.definition.validation import validate
 from workflows.models import Enrolment, Workflow, WorkflowVersion
@@ -128,15 +129,23 @@ def store(request: Request, slug: str | None) -> Workflow:
         raise BadRequest(f"The definition's slug must be {slug!r}, as in the address.")
     if not isinstance(definition.get("slug"), str) or not definition["slug"]:
         raise BadRequest("The definition needs a slug.")
-    expected = request.headers.get("If-Match", "").strip()
+    if fault := limits.fault_of(definition):
+        raise TooLarge(f"The definition {fault.msg}.") if fault.code == "too_large" else BadRequest(faults=[fault])
+    definition = importing.translated(definition)
 
     def work(now: datetime) -> Workflow:
-        there = Workflow.objects.select_for_update(no_key=True).filter(slug=definition["slug"]).first()
-        if expected and expected != "*" and (there is None or expected.strip('W/"') != str(there.draft_revision)):
-            raise Stale
+        check_match(request, definition["slug"])
         return publishing.save_draft(definition=definition, now=now)
 
     return find(transactions.run(work).slug)
+
+
+def check_match(request: Request, slug: str) -> None:
+    """Raises Stale where `If-Match` names another revision than the draft has; keeps the workflow locked."""
+    there = Workflow.objects.select_for_update(no_key=True).filter(slug=slug).first()
+    expected = request.headers.get("If-Match", "").strip()
+    if expected and expected != "*" and (there is None or expected.strip('W/"') != str(there.draft_revision)):
+        raise Stale
 
 
 class WorkflowList(ListAPIView[Workflow]):
@@ -184,16 +193,25 @@ def errors(problems: list[Any]) -> list[Any]:
     return [problem for problem in problems if problem.severity == "error"]
 
 
+class PublishInput(serializers.Serializer[Any]):
+    """`note`: what is new in this version, for those who read the list of versions."""
+
+    note = serializers.CharField(required=False, allow_blank=True, max_length=500)
+
+
 class Publish(APIView):
     """Freeze the draft as the next version. 422 with the problems where it has errors."""
 
     required_scope = "workflows:publish"
 
-    @extend_schema(request=None, responses={200: WorkflowShape, 422: Verdict})
+    @extend_schema(request=PublishInput, responses={200: WorkflowShape, 422: Verdict})
     def post(self, request: Request, slug: str) -> Response:
         find(slug)
+        body = PublishInput(data=request.data or {})
+        body.is_valid(raise_exception=True)
+        note, by = body.validated_data.get("note", ""), f"key {request.auth.name}"
         try:
-            transactions.run(lambda now: publishing.publish(slug=slug, by=f"key {request.auth.name}", now=now))
+            transactions.run(lambda now: publishing.publish(slug=slug, by=by, note=note, now=now))
         except CannotPublish as error:
             problems = [each.as_dict() for each in error.problems]
             return Response({"valid": False, "problems": problems}, status=422)

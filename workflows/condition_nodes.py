@@ -7,6 +7,7 @@ from datetime import datetime
 
 from contacts.audiences import checks
 from contacts.conditions import NodeKind, Sql, register_node
+from workflows import watch_checks
 
 ENROLMENTS = "workflow"  # what it reads: whoever enters or leaves a journey is marked with it
 
@@ -20,8 +21,10 @@ def register() -> None:
 
 
 def mark(contact_ids: Collection[int], *, lane: str, now: datetime) -> None:
-    """These contacts entered journeys or left them, in the caller's transaction: segments may ask about it."""
+    """These contacts entered journeys or left them, in the caller's transaction: segments, waits and exits may ask
+    about it."""
     checks.mark(contact_ids, {ENROLMENTS}, lane=lane, now=now)
+    watch_checks.after_changes(contact_ids, {ENROLMENTS}, lane=lane, now=now)
 
 
 def _in_workflow(slug: str, alias: str, now: datetime) -> Sql:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from django.db import connection
 
 from delivery import outbox
-from workflows import condition_nodes, signals
+from workflows import admission, condition_nodes, signals
 from workflows.signals import Moved
 
 
@@ -25,6 +28,12 @@ def leave_all(*, workflow_id: int, reason: str, now: datetime) -> int:
     return leave(enrolment_ids, reason=reason, now=now)
 
 
+def take_out(enrolment_ids: Collection[int], now: datetime, *, by: str) -> int:
+    """Somebody takes them out by hand. Returns how many left; the others had finished. Call inside a transaction."""
+    details = {enrolment_id: {"by": by} for enrolment_id in enrolment_ids}
+    return leave(enrolment_ids, reason="manually_removed", now=now, details=details)
+
+
 def leave_of(contact_ids: Collection[int], *, reason: str, now: datetime) -> int:
     """Every unfinished enrolment of these contacts leaves. Returns how many left. Call inside a transaction."""
     with connection.cursor() as cursor:
@@ -37,9 +46,17 @@ def leave_of(contact_ids: Collection[int], *, reason: str, now: datetime) -> int
     return leave(enrolment_ids, reason=reason, now=now)
 
 
-def leave(enrolment_ids: Collection[int], *, reason: str, now: datetime) -> int:
+def leave(
+    enrolment_ids: Collection[int],
+    *,
+    reason: str,
+    now: datetime,
+    details: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+) -> int:
     """Those of these enrolments that are unfinished leave, with a row in their journals; messages of theirs that are
-    still queued are cancelled, and the counters hear of it. Returns how many left. Call inside a transaction."""
+    still queued are cancelled, and the counters hear of it. Returns how many left. Call inside a transaction.
+
+    `details`: what the journal says beside the reason, by enrolment."""
     if not enrolment_ids:
         return 0
     with connection.cursor() as cursor:
@@ -50,23 +67,34 @@ def leave(enrolment_ids: Collection[int], *, reason: str, now: datetime) -> int:
                  WHERE id = ANY(%s) AND state IN ('pending', 'active', 'waiting') ORDER BY id FOR UPDATE),
             gone AS (
                 UPDATE workflow_enrolments e
-                   SET state = 'exited', exit_reason = %s, finished_at = %s, seq = seq + 1
+                   SET state = 'exited', exit_reason = %s, finished_at = %s, seq = seq + 1,
+                       held = false, waiting_since = NULL
                   FROM leaving WHERE e.id = leaving.id
-                RETURNING e.id, e.seq, e.contact_id, e.workflow_id, e.version_id, e.step),
+                RETURNING e.id, e.seq, e.contact_id, e.workflow_id, e.version_id, e.step, e.capped),
             written AS (
                 INSERT INTO workflow_journal
                        (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
-                SELECT id, seq, contact_id, version_id, step, '', 'left', '', jsonb_build_object('reason', %s), %s
-                  FROM gone)
-            SELECT id, workflow_id, version_id, contact_id FROM gone
+                SELECT gone.id, seq, contact_id, version_id, step, '', 'left', '',
+                       jsonb_build_object('reason', %s) || COALESCE(d.detail, '{}'), %s
+                  FROM gone LEFT JOIN json_to_recordset(%s) AS d(id bigint, detail jsonb) USING (id))
+            SELECT id, workflow_id, version_id, contact_id, capped FROM gone
             """,
-            [sorted(enrolment_ids), reason, now, reason, now],
+            [
+                sorted(enrolment_ids),
+                reason,
+                now,
+                reason,
+                now,
+                json.dumps([{"id": enrolment_id, "detail": dict(detail)} for enrolment_id, detail in details.items()]),
+            ],
         )
         gone = cursor.fetchall()
     if gone:
         outbox.cancel_queued(enrolment_ids=[row[0] for row in gone], reason=reason, now=now)
-        counts = Counter((workflow_id, version_id) for _, workflow_id, version_id, _ in gone)
+        counts = Counter((workflow_id, version_id) for _, workflow_id, version_id, *_ in gone)
         deltas = tuple(Moved(*where, "", f"exited:{reason}", amount) for where, amount in sorted(counts.items()))
         signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
         condition_nodes.mark([row[3] for row in gone], lane="bulk", now=now)
+        if any(row[4] for row in gone):
+            admission.ring()
     return len(gone)

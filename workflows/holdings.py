@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contacts.holdings import KEEP, STAY, Holding, register
+from contacts.holdings import KEEP, STAY, UNITE, Holding, register
 
 EMPTY = "'{}'::jsonb"
 # a re-entry key may be a name; what takes its place stays unique, as the key is
@@ -16,7 +16,7 @@ def declare() -> None:
             "workflow_enrolments",
             "Journeys",
             ("workflow_id", "version_id", "state", "step", "entered_at", "finished_at", "exit_reason", "trigger"),
-            erase={"trigger": EMPTY, "entry_key": NOBODYS_KEY},
+            erase={"trigger": EMPTY, "entry_key": NOBODYS_KEY, "snapshot": "NULL"},
             worked_on=True,
         ),
         Holding(
@@ -32,7 +32,43 @@ def declare() -> None:
             "entry_refusals",
             "Journeys not entered",
             ("workflow_id", "reason", "refused_at"),
-            erase=KEEP,
+            erase={"detail": EMPTY},
             append_only=True,
+        ),
+        Holding("entry_requests", "Journeys to be entered", ("workflow_id", "requested_at"), erase=None),
+        Holding(
+            "date_entries",
+            "Journeys that a date starts",
+            ("workflow_id", "occasion", "due_at", "done_at"),
+            erase=None,
+            merge=UNITE,
+            once=("workflow_id", "occasion"),
+        ),
+        Holding("watch_checks", "Journeys to look at again", ("due_at",), erase=None),
+        Holding(
+            "dead_letters",
+            "Steps that failed",
+            ("workflow_id", "step", "category", "error", "failed_at", "state"),
+            erase={"trace": "''"},
+        ),
+        Holding(
+            "experiment_assignments",
+            "Variants of experiments",
+            ("experiment", "variant", "assigned_at"),
+            erase=KEEP,
+            once=("experiment",),
+            append_only=True,
+        ),
+        Holding(
+            "webhook_calls",
+            "Calls about the contact",
+            ("url", "method", "body", "state", "status", "answer", "finished_at"),
+            erase={"headers": EMPTY, "body": "''", "answer": "NULL", "url": "''"},
+        ),
+        Holding(
+            "sales_tasks",
+            "Tasks for salespeople",
+            ("owner_email", "message", "made_at", "done_at"),
+            erase={"message": "''", "owner_email": "''"},
         ),
     )

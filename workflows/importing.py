@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from contacts.collect import strict_json
 from delivery import templates
 from workflows import publishing
+from workflows.definition import limits
 from workflows.definition.problems import Problem
 from workflows.definition.validation import validate
+from workflows.journey_tests import keeping
+from workflows.journey_tests.document import BadTestFile
+from workflows.models import Workflow
 
 TEMPLATE_FIELDS = ("subject", "preheader", "html", "text")
 
@@ -36,14 +42,50 @@ def import_document(document: Any, *, by: str, publish: bool, now: datetime) -> 
     definition = document.get("workflow", document)
     if not isinstance(definition, dict) or not isinstance(definition.get("slug"), str):
         raise BadDocument("expected a definition with a slug")
+    definition = translated(sound(definition))
     with transaction.atomic():
         if "workflow" in document:
             for template in _templates(document.get("templates") or []):
                 templates.save_version(**template, now=now)
         workflow = publishing.save_draft(definition=definition, now=now)
+        if "workflow" in document and document.get("cases"):
+            _keep_tests(workflow, document, by=by, now=now)
         problems = validate(workflow.draft)
     version = publishing.publish(slug=workflow.slug, by=by, now=now) if publish else None
     return Imported(workflow.slug, problems, version)
+
+
+def sound(definition: dict[str, Any]) -> dict[str, Any]:
+    """The definition as JSON has it: YAML can say numbers and texts that neither JSON nor PostgreSQL can hold. Raises
+    BadDocument."""
+    if not (fault := limits.fault_of(definition)):
+        definition = strict_json.read(json.dumps(definition).encode())
+        fault = limits.fault_of(definition)
+    if fault:
+        raise BadDocument(f"{'.'.join(str(part) for part in fault.loc) or 'the definition'} {fault.msg}")
+    return definition
+
+
+def _keep_tests(workflow: Workflow, document: dict[str, Any], *, by: str, now: datetime) -> None:
+    try:
+        keeping.keep(workflow, document, by=by, now=now)
+    except BadTestFile as error:
+        raise BadDocument(str(error)) from error
+
+
+def translated(definition: dict[str, Any]) -> dict[str, Any]:
+    """The definition with `allow_re_entry` (in it or in its entry) said as a policy: true lets in again whoever has
+    left. Where the policy stands there, too, or the value is no answer, nothing is translated: validation will ask."""
+    entry = definition.get("entry")
+    if not isinstance(entry, dict) or "re_entry" in entry:
+        return definition
+    for place in (definition, entry):
+        if isinstance(place.get("allow_re_entry"), bool):
+            policy = "after_exit" if place["allow_re_entry"] else "never"
+            kept = {key: value for key, value in entry.items() if key != "allow_re_entry"}
+            rest = {key: value for key, value in definition.items() if key != "allow_re_entry"}
+            return {**rest, "entry": {**kept, "re_entry": {"policy": policy}}}
+    return definition
 
 
 def _templates(rows: Any) -> list[dict[str, str]]:

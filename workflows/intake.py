@@ -17,8 +17,10 @@ from django.db import connection
 
 from contacts import chaos, clock
 from contacts.conditions import Aliases, compile_condition
-from workflows import serializable, versions
-from workflows.enrol import Candidate, Refusal, enrol, write_refusals
+from contacts.conditions.fragment import TRUE
+from contacts.conditions.tracing import shortened, trace
+from workflows import hops, serializable, versions, watch_checks
+from workflows.enrol import Candidate, Refusal, enrol, entry_key, refusal, write_refusals
 from workflows.versions import CompiledVersion
 
 BATCH = 500
@@ -29,7 +31,7 @@ LOCK_CLASS = {"urgent": 7301, "bulk": 7302}  # first key of the advisory locks; 
 
 @dataclass(frozen=True)
 class Event:
-    """An event as intake needs it. `properties` are plain JSON."""
+    """An event as intake needs it. `properties` are plain JSON; `via`: the journeys that led to it (`hops`)."""
 
     id: int
     recorded_at: datetime
@@ -38,6 +40,17 @@ class Event:
     occurred_at: datetime
     key_hash: bytes
     properties: Mapping[str, Any]
+    via: tuple[str, ...] = ()
+    watched: bool = False  # a wait or an exit of some version looks for its type
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a version says to an event. `read`: what the audience read of the contact, a JSON array."""
+
+    matches: bool
+    belongs: bool
+    read: str = "[]"
 
 
 def match_batch(*, lane: str, limit: int = BATCH) -> bool:
@@ -74,11 +87,14 @@ def _match(lane: str, shards: list[int], limit: int) -> bool:
     chaos.point("intake.taken")
     if not taken:
         return False
-    triggers = _triggers({event.type for event in events})
+    watch_checks.after_events(
+        [(event.contact_id, event.type, event.occurred_at) for event in events if event.watched], lane=lane, now=now
+    )
+    triggers, paused = _triggers({event.type for event in events})
     candidates = [event for event in events if event.type in triggers and not _is_machine(event)]
     if candidates:
         claimed = _claim(candidates, now)
-        _enrol(lane, [event for event in candidates if event.id in claimed], triggers, now)
+        _enrol(lane, [event for event in candidates if event.id in claimed], triggers, paused, now)
     chaos.point("intake.matched")
     return True
 
@@ -89,8 +105,8 @@ def _is_machine(event: Event) -> bool:
 
 
 def _take(lane: str, shards: list[int], limit: int) -> tuple[int, list[Event]]:
-    """How many events were taken off the queue, and those of them whose type some live workflow waits for: most events
-    start nothing, and need not be carried here to find that out."""
+    """How many events were taken off the queue, and those of them whose type some workflow, wait or exit is there for:
+    most events start nothing, and need not be carried here to find that out."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -101,11 +117,15 @@ def _take(lane: str, shards: list[int], limit: int) -> tuple[int, list[Event]]:
                 RETURNING event_id, recorded_at),
             waited_for AS (
                 SELECT t.event_type FROM workflow_triggers t JOIN workflows w ON w.id = t.workflow_id
-                 WHERE w.status = 'live'),
+                 WHERE w.status IN ('live', 'paused')),
+            watched AS (SELECT DISTINCT about FROM version_watches WHERE about LIKE 'event:%%'),
             found AS (
-                SELECT e.id, e.recorded_at, e.contact_id, e.type, e.occurred_at, e.key_hash, e.properties
+                SELECT e.id, e.recorded_at, e.contact_id, e.type, e.occurred_at, e.key_hash, e.properties,
+                       CASE WHEN e.source = 'own' THEN (e.context -> 'via')::text END AS via, l.watched
                   FROM taken JOIN contact_events e ON e.id = taken.event_id AND e.recorded_at = taken.recorded_at
-                 WHERE e.type IN (SELECT event_type FROM waited_for))
+                 CROSS JOIN LATERAL (SELECT 'event:' || e.type IN (SELECT about FROM watched)
+                                            OR EXISTS (SELECT FROM watched WHERE about = 'event:*') AS watched) AS l
+                 WHERE l.watched OR e.type IN (SELECT event_type FROM waited_for))
             SELECT counted.taken, found.*
               FROM (SELECT count(*) AS taken FROM taken) AS counted LEFT JOIN found ON true ORDER BY found.id
             """,
@@ -113,10 +133,14 @@ def _take(lane: str, shards: list[int], limit: int) -> tuple[int, list[Event]]:
         )
         rows = cursor.fetchall()
         return rows[0][0], [
-            Event(event_id, recorded_at, contact_id, event_type, occurred_at, bytes(key_hash), _plain(properties))
-            for _, event_id, recorded_at, contact_id, event_type, occurred_at, key_hash, properties in rows
-            if event_id is not None
+            Event(found, recorded_at, contact, kind, occurred_at, bytes(key), _plain(properties), _via(via), watched)
+            for _, found, recorded_at, contact, kind, occurred_at, key, properties, via, watched in rows
+            if found is not None
         ]
+
+
+def _via(stored: str | None) -> tuple[str, ...]:
+    return hops.read(json.loads(stored)) if stored else ()
 
 
 def _plain(value: Any) -> Mapping[str, Any]:
@@ -124,18 +148,22 @@ def _plain(value: Any) -> Mapping[str, Any]:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _triggers(types: set[str]) -> dict[str, list[int]]:
-    """Event type -> the live versions that it may start."""
+def _triggers(types: set[str]) -> tuple[dict[str, list[int]], set[int]]:
+    """Event type -> the versions that it may start; and those of them whose workflow is paused, which enrol nobody."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT t.event_type, t.version_id FROM workflow_triggers t JOIN workflows w ON w.id = t.workflow_id"
-            " WHERE w.status = 'live' AND t.event_type = ANY(%s) ORDER BY t.workflow_id",
+            "SELECT t.event_type, t.version_id, w.status FROM workflow_triggers t"
+            "  JOIN workflows w ON w.id = t.workflow_id"
+            " WHERE w.status IN ('live', 'paused') AND t.event_type = ANY(%s) ORDER BY t.workflow_id",
             [sorted(types)],
         )
         found: dict[str, list[int]] = {}
-        for event_type, version_id in cursor.fetchall():
+        paused: set[int] = set()
+        for event_type, version_id, status in cursor.fetchall():
             found.setdefault(event_type, []).append(version_id)
-        return found
+            if status == "paused":
+                paused.add(version_id)
+        return found, paused
 
 
 def _claim(events: list[Event], now: datetime) -> set[int]:
@@ -150,67 +178,65 @@ def _claim(events: list[Event], now: datetime) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _enrol(lane: str, events: list[Event], triggers: dict[str, list[int]], now: datetime) -> None:
+def _enrol(lane: str, events: list[Event], triggers: dict[str, list[int]], paused: set[int], now: datetime) -> None:
     compiled = versions.load(version_id for found in triggers.values() for version_id in found)
     entering: list[Candidate] = []
     refused: list[Refusal] = []
     for version in sorted(compiled.values(), key=lambda version: version.workflow_id):
         mine = [event for event in events if version.id in triggers.get(event.type, ())]
-        matches, belongs = _judge(version, mine, now)
+        found = _judge(version, mine, now)
         for event in mine:
-            if event.id not in matches:
+            verdict = found.get(event.id, Verdict(matches=False, belongs=False))
+            if not verdict.matches:
                 continue
-            if event.id not in belongs:
-                refused.append(Refusal(version.workflow_id, event.contact_id, event.id, "audience"))
-                continue
-            entering.append(_candidate(version, event, lane))
+            candidate = _candidate(version, event, lane)
+            if version.id in paused:
+                refused.append(refusal(candidate, "paused"))
+            elif not verdict.belongs:
+                refused.append(refusal(candidate, "audience", {"read": json.loads(shortened(verdict.read))}))
+            else:
+                entering.append(candidate)
     refused += enrol(entering, now=now)
     write_refusals(refused, now=now)
 
 
-def _judge(version: CompiledVersion, events: list[Event], now: datetime) -> tuple[set[int], set[int]]:
-    """Which events the trigger's filter matches, and whose contacts belong to the audience. One statement, or none."""
-    ids = {event.id for event in events}
+def _judge(version: CompiledVersion, events: list[Event], now: datetime) -> dict[int, Verdict]:
+    """Which events the trigger's filter matches, and whose contacts belong to the audience, with what was read of them.
+    One statement, or none."""
     if not events or (version.where is None and version.audience is None):
-        return ids, ids
+        return {event.id: Verdict(matches=True, belongs=True) for event in events}
     aliases = Aliases(contact="c", event="e")
-    texts, params = [], []
-    for condition in (version.where, version.audience):
-        sql = compile_condition(condition, now=now, aliases=aliases) if condition is not None else None
-        texts.append(sql.text if sql else "true")
-        params += list(sql.params) if sql else []
+    where = compile_condition(version.where, now=now, aliases=aliases) if version.where is not None else TRUE
+    audience = trace([version.audience] if version.audience is not None else [], now=now, aliases=aliases)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT e.id, {texts[0]}, {texts[1]}"
+            f"SELECT e.id, {where.text}, {audience.truths[0] if audience.truths else 'TRUE'}, {audience.values}::text"
             "  FROM unnest(%s::bigint[], %s::timestamptz[]) AS b(id, recorded_at)"
             "  JOIN contact_events e ON e.id = b.id AND e.recorded_at = b.recorded_at"
-            "  JOIN contacts c ON c.id = e.contact_id",
-            [*params, [event.id for event in events], [event.recorded_at for event in events]],
+            "  JOIN contacts c ON c.id = e.contact_id"
+            f" CROSS JOIN LATERAL {audience.leaves.text}",
+            [
+                *where.params,
+                [event.id for event in events],
+                [event.recorded_at for event in events],
+                *audience.leaves.params,
+            ],
         )
-        rows = cursor.fetchall()
-    return {row[0] for row in rows if row[1]}, {row[0] for row in rows if row[2]}
+        return {event_id: Verdict(*verdict) for event_id, *verdict in cursor.fetchall()}
 
 
 def _candidate(version: CompiledVersion, event: Event, lane: str) -> Candidate:
-    key = version.definition.entry.re_entry.key
     return Candidate(
         version=version,
         contact_id=event.contact_id,
         event_id=event.id,
-        entry_key=_entry_key(event, key.removeprefix("event.")) if key else "",
+        entry_key=entry_key(version, event.properties),
         lane="bulk" if lane == "bulk" else version.definition.settings.lane,
         trigger={
             "type": event.type,
             "event_id": event.id,
             "occurred_at": event.occurred_at.isoformat(),
             "properties": dict(event.properties),
+            **({"via": list(event.via)} if event.via else {}),
         },
     )
-
-
-def _entry_key(event: Event, path: str) -> str:
-    """The value at a dotted path of the event's properties, as text; empty where there is none."""
-    value: Any = event.properties
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return "" if value is None else str(value)[:500]

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from workflows import admission, awaiting, beginnings, pausing, watching
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition
 from workflows.definition.validation import validate
@@ -47,9 +48,10 @@ def save_draft(*, definition: dict[str, Any], now: datetime) -> Workflow:
     return workflow
 
 
-def publish(*, slug: str, by: str, now: datetime) -> int:
+def publish(*, slug: str, by: str, now: datetime, note: str = "") -> int:
     """Freeze the draft as the next version and let new events enrol into it; who is under way stays on the version
-    they entered. Returns the version's number. Raises CannotPublish, UnableToChange, Workflow.DoesNotExist."""
+    they entered, until an edit plan says otherwise (`edit_plan`). `note`: why, for those who read the versions. Returns
+    the version's number. Raises CannotPublish, UnableToChange, Workflow.DoesNotExist."""
     with transaction.atomic():
         workflow = Workflow.objects.select_for_update(no_key=True).get(slug=slug)
         if workflow.status == "archived":
@@ -67,6 +69,7 @@ def publish(*, slug: str, by: str, now: datetime) -> int:
             definition_hash=definition_hash(workflow.draft),
             published_at=now,
             published_by=by,
+            note=note,
         )
         workflow.live_version = version
         workflow.name = workflow.draft["name"]
@@ -75,7 +78,20 @@ def publish(*, slug: str, by: str, now: datetime) -> int:
         workflow.updated_at = now
         workflow.save(update_fields=["live_version", "name", "status", "updated_at"])
         _index_triggers(workflow, version)
+        beginnings.arrange(version, by=by, now=now)
+        admission.ring()  # its cap may be another one
     return version.number
+
+
+def restore(*, slug: str, number: int, now: datetime) -> Workflow:
+    """Put a version's definition into the draft, which gets its next revision; what runs stays as it is. Raises
+    UnableToChange, Workflow.DoesNotExist, WorkflowVersion.DoesNotExist."""
+    with transaction.atomic():
+        workflow = Workflow.objects.select_for_update(no_key=True).get(slug=slug)
+        if workflow.status == "archived":
+            raise UnableToChange("an archived workflow is not changed any more")
+        version = WorkflowVersion.objects.get(workflow=workflow, number=number)
+        return save_draft(definition=version.definition, now=now)
 
 
 def definition_hash(definition: dict[str, Any]) -> str:
@@ -87,7 +103,10 @@ def definition_hash(definition: dict[str, Any]) -> str:
 def _index_triggers(workflow: Workflow, version: WorkflowVersion) -> None:
     trigger = Definition.model_validate(version.definition).entry.trigger
     WorkflowTrigger.objects.filter(workflow=workflow).delete()
-    WorkflowTrigger.objects.create(workflow=workflow, version=version, event_type=trigger.event_type())
+    if (event_type := trigger.event_type()) is not None:
+        WorkflowTrigger.objects.create(workflow=workflow, version=version, event_type=event_type)
+    watching.watch(version, now=version.published_at)
+    awaiting.declare(workflow.pk)
 
 
 def pause(*, slug: str, now: datetime) -> None:
@@ -96,7 +115,11 @@ def pause(*, slug: str, now: datetime) -> None:
 
 
 def resume(*, slug: str, now: datetime) -> None:
-    _move(slug, {"paused"}, "live", now)
+    """Who came due meanwhile goes on, in the order of their wake times."""
+    with transaction.atomic():
+        _move(slug, {"paused"}, "live", now)
+        pausing.ring()
+        admission.ring()
 
 
 def archive(*, slug: str, now: datetime) -> None:
@@ -106,6 +129,8 @@ def archive(*, slug: str, now: datetime) -> None:
     with transaction.atomic():
         workflow = _move(slug, {"draft", "live", "paused"}, "archived", now)
         exits.leave_all(workflow_id=workflow.pk, reason="workflow_archived", now=now)
+        beginnings.withdraw(workflow.pk, now=now)
+        awaiting.declare(workflow.pk)
 
 
 def _move(slug: str, allowed: set[str], status: str, now: datetime) -> Workflow:

@@ -9,8 +9,16 @@ from typing import Any
 from django.dispatch import receiver
 
 from contacts import doorbell
-from contacts.signals import Merged, contacts_erased, contacts_merged, events_recorded, merges_undone
-from workflows import exits
+from contacts.signals import (
+    Merged,
+    RecordedEvent,
+    contacts_changed,
+    contacts_erased,
+    contacts_merged,
+    events_recorded,
+    merges_undone,
+)
+from workflows import date_entries, exits, watch_checks
 from workflows import merges as merging
 
 
@@ -20,8 +28,29 @@ def let_the_erased_go(*, contact_ids: Sequence[int], now: datetime, **_: Any) ->
 
 
 @receiver(events_recorded, dispatch_uid="workflows.intake")
-def ring_intake(sender: Any, lane: str, **_: Any) -> None:
-    doorbell.ring_on_commit("workflows.intake", lane)
+def ring_intake(sender: Any, events: Sequence[RecordedEvent], lane: str, **_: Any) -> None:
+    if any(event.pending for event in events):
+        doorbell.ring_on_commit("workflows.intake", lane)
+
+
+@receiver(contacts_changed, dispatch_uid="workflows look again after changes")
+def look_again_after_changes(
+    *, contact_ids: Sequence[int], kinds: frozenset[str], lane: str, now: datetime, **_: Any
+) -> None:
+    watch_checks.after_changes(contact_ids, kinds, lane=lane, now=now)
+
+
+@receiver(contacts_merged, dispatch_uid="workflows look again after merges")
+@receiver(merges_undone, dispatch_uid="workflows look again after undone merges")
+def look_again_after_merges(*, merges: Sequence[Merged], now: datetime, **_: Any) -> None:
+    both = [contact_id for merge in merges for contact_id in (merge.survivor_id, merge.absorbed_id)]
+    watch_checks.after_merges(both, now=now)
+
+
+@receiver(contacts_changed, dispatch_uid="workflows looks for dates")
+def look_for_dates(*, contact_ids: Sequence[int], kinds: frozenset[str], now: datetime, **_: Any) -> None:
+    if kinds & {"attribute", "field", "created"}:
+        date_entries.look_again(contact_ids, now=now)
 
 
 @receiver(contacts_merged, dispatch_uid="workflows.merges")

@@ -9,8 +9,9 @@ from django.dispatch import Signal
 class Moved:
     """`amount` enrolments did `metric` at `step` (empty: at the workflow itself).
 
-    Metrics of a workflow: entered · pending · completed · failed · exited:<reason> · refused:<reason>.
-    Metrics of a step: entered · left:<port>."""
+    Metrics of a workflow: entered · pending · completed · failed · exited:<reason> · refused:<reason> ·
+    moved_in and moved_out (of a version).
+    Metrics of a step: entered · left:<port> · reached (of a goal)."""
 
     workflow_id: int
     version_id: int

@@ -12,6 +12,18 @@ from contacts.audiences import sweeping
 from contacts.importing import runs as imports
 from delivery import sweep as post_office
 from scoring import checks
+from workflows import (
+    admission,
+    brake,
+    edit_plan,
+    entry_runs,
+    entry_work,
+    looking,
+    pausing,
+    rehearsals,
+    watch_checks,
+    webhook_calls,
+)
 
 
 def ring_everywhere(*, now: datetime) -> None:
@@ -28,20 +40,37 @@ def ring_everywhere(*, now: datetime) -> None:
 
 
 def ring_where_work_waits(*, now: datetime) -> list[tuple[str, str]]:
-    """Ring for every lane with unmatched events, due enrolments or enrolments to admit. Returns the bells rung."""
+    """Ring for every lane with unmatched events, due enrolments or enrolments to admit, for what a pause laid aside,
+    and for the brake. Returns the bells rung."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT 'workflows.intake', lane FROM (VALUES ('urgent'), ('bulk')) AS l(lane)
              WHERE EXISTS (SELECT FROM pending_events p WHERE p.lane = l.lane)
+                OR EXISTS (SELECT FROM entry_requests r WHERE r.lane = l.lane)
             UNION ALL
             SELECT 'workflows.advance', lane FROM (VALUES ('urgent'), ('bulk')) AS l(lane)
-             WHERE EXISTS (SELECT FROM workflow_enrolments e
-                            WHERE e.lane = l.lane AND e.state IN ('active', 'waiting') AND e.wake_at <= %s)
+             -- the first one's, not whether there is one: for that the planner reads the table and hopes for luck
+             WHERE (SELECT e.wake_at FROM workflow_enrolments e
+                     WHERE e.lane = l.lane AND e.state IN ('active', 'waiting') AND NOT e.held
+                     ORDER BY e.wake_at LIMIT 1) <= %s
             """,
             [now],
         )
         bells = [(task, lane) for task, lane in cursor.fetchall()]
+    bells += [(admission.BELL, lane) for lane in admission.lanes_with_work(now=now)]
+    bells += [(watch_checks.BELL, lane) for lane in looking.lanes_with_work(now=now)]
+    bells += [(webhook_calls.BELL, queue) for queue in webhook_calls.lanes_with_work(now=now)]
+    if entry_work.is_waiting(now=now):
+        bells.append((entry_runs.BELL, entry_runs.LANE))
+    if edit_plan.is_work_waiting():
+        bells.append((edit_plan.BELL, edit_plan.LANE))
+    if pausing.is_work_waiting():
+        bells.append((pausing.BELL, pausing.BELL_LANE))
+    if brake.is_work_waiting():
+        bells.append((brake.BELL, brake.BELL_LANE))
+    if rehearsals.is_work_waiting(now=now):
+        bells.append((rehearsals.BELL, rehearsals.LANE))
     for task, lane in bells:
         doorbell.ring(task, lane)
     return bells

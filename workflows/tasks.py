@@ -2,23 +2,87 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from celery import shared_task
 
-from contacts import clock, doorbell
-from workflows import engine, intake, partitions, retention
+from contacts import clock, doorbell, transactions
+from delivery.outbox import LANES
+from workflows import (
+    admission,
+    brake,
+    edit_moves,
+    edit_plan,
+    engine,
+    entry_requests,
+    entry_runs,
+    entry_work,
+    intake,
+    looking,
+    partitions,
+    pausing,
+    rehearsals,
+    retention,
+    watch_checks,
+    webhook_calls,
+)
 from workflows import sweep as sweeper
 
 
 @shared_task(name="workflows.intake")
 def match(lane: str = "urgent", **_: Any) -> None:
-    doorbell.work_off("workflows.intake", lane, lambda: intake.match_batch(lane=lane))
+    doorbell.work_off(
+        "workflows.intake",
+        lane,
+        lambda: any([intake.match_batch(lane=lane), entry_requests.take_batch(lane=lane)]),
+    )
+
+
+@shared_task(name=entry_runs.BELL)
+def enter(lane: str = entry_runs.LANE, **_: Any) -> None:
+    doorbell.work_off(entry_runs.BELL, lane, entry_work.work)
 
 
 @shared_task(name="workflows.advance")
 def advance(lane: str = "urgent", **_: Any) -> None:
     doorbell.work_off("workflows.advance", lane, lambda: engine.advance_batch(lane=lane))
+
+
+@shared_task(name=watch_checks.BELL)
+def look_again(lane: str = "urgent", **_: Any) -> None:
+    doorbell.work_off(watch_checks.BELL, lane, lambda: transactions.run(partial(looking.work_batch, lane)))
+
+
+@shared_task(name=admission.BELL)
+def admit(lane: str = "urgent", **_: Any) -> None:
+    doorbell.work_off(admission.BELL, lane, lambda: admission.admit_batch(lane=lane))
+
+
+@shared_task(name=edit_plan.BELL)
+def apply_plan(lane: str = edit_plan.LANE, **_: Any) -> None:
+    doorbell.work_off(edit_plan.BELL, lane, lambda: transactions.run(edit_moves.work_batch))
+
+
+@shared_task(name=pausing.BELL)
+def release(lane: str = pausing.BELL_LANE, **_: Any) -> None:
+    doorbell.work_off(pausing.BELL, lane, pausing.release_batch)
+
+
+@shared_task(name=brake.BELL)
+def look_at_the_rate(lane: str = brake.BELL_LANE, **_: Any) -> None:
+    doorbell.work_off(brake.BELL, lane, lambda: transactions.run(lambda now: brake.look(now=now)))
+
+
+@shared_task(name=webhook_calls.BELL)
+def call_webhooks(lane: str = "delivery_urgent", **_: Any) -> None:
+    of_messages = {queue: name for name, queue in LANES.items()}
+    doorbell.work_off(webhook_calls.BELL, lane, lambda: webhook_calls.call_batch(of_messages[lane]))
+
+
+@shared_task(name=rehearsals.BELL)
+def rehearse(lane: str = rehearsals.LANE, **_: Any) -> None:
+    doorbell.work_off(rehearsals.BELL, lane, rehearsals.start_one)
 
 
 @shared_task(name="workflows.sweep")
@@ -28,7 +92,7 @@ def sweep(**_: Any) -> None:
 
 @shared_task(name="workflows.tidy")
 def tidy(lane: str = "housekeeping", **_: Any) -> None:
-    doorbell.work_off("workflows.tidy", lane, lambda: retention.prune_triggers(now=clock.now()))
+    doorbell.work_off("workflows.tidy", lane, lambda: retention.prune(now=clock.now()))
 
 
 @shared_task(name="workflows.make_partitions")

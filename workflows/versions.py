@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings as installation
+
 from contacts.conditions import Condition, parse
+from contacts.durations import window
+from workflows import exit_rules
 from workflows.definition.conditions import EVENT_SCOPE, STEP_SCOPE
 from workflows.definition.schema import Definition
+from workflows.exit_rules import Rule
 from workflows.models import WorkflowVersion
 from workflows.steps import registry
 from workflows.steps.base import StepType
@@ -22,6 +28,7 @@ class CompiledStep:
     next: Mapping[str, str | None]
     skip_if: Condition | None
     skip_port: str  # where to go when it is skipped: the last way out, `else` and `timed_out` among them
+    watches: frozenset[str] = frozenset()  # what ends a wait here before its time
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,16 @@ class CompiledVersion:
     where: Condition | None
     audience: Condition | None
     steps: Mapping[str, CompiledStep]
+    max_duration: timedelta | None
+    exits: tuple[Rule, ...] = ()  # goals, then disqualifications
+
+    def is_over(self, entered_at: datetime, now: datetime) -> bool:
+        """Whether somebody has been under way for longer than the version allows."""
+        return self.max_duration is not None and entered_at + self.max_duration <= now
+
+    def at_the_latest(self, wake_at: datetime, entered_at: datetime) -> datetime:
+        """The wake time, or the end of the longest duration if that comes first."""
+        return wake_at if self.max_duration is None else min(wake_at, entered_at + self.max_duration)
 
 
 def load(version_ids: Iterable[int]) -> dict[int, CompiledVersion]:
@@ -50,7 +67,7 @@ def _load(version_id: int) -> CompiledVersion:
 def compile_version(version: WorkflowVersion) -> CompiledVersion:
     """From a stored, valid definition. Raises where it is not valid: publishing never stores such a one."""
     definition = Definition.model_validate(version.definition)
-    entry = definition.entry
+    entry, longest = definition.entry, definition.settings.max_duration
     steps: dict[str, CompiledStep] = {}
     for key, step in definition.steps.items():
         kind = registry.find(step.type)
@@ -63,6 +80,7 @@ def compile_version(version: WorkflowVersion) -> CompiledVersion:
             next=dict(step.next),
             skip_if=parse(step.skip_if, scope=STEP_SCOPE) if step.skip_if is not None else None,
             skip_port=(kind.ports(config) or ("",))[-1],
+            watches=frozenset(kind.watches(config)),
         )
     return CompiledVersion(
         id=version.pk,
@@ -72,4 +90,6 @@ def compile_version(version: WorkflowVersion) -> CompiledVersion:
         where=parse(filter_, scope=EVENT_SCOPE) if (filter_ := entry.trigger.filter()) is not None else None,
         audience=parse(entry.audience) if entry.audience is not None else None,
         steps=steps,
+        max_duration=window(longest, speed=installation.TIME_SPEED) if longest else None,
+        exits=exit_rules.compile_rules(definition.exit),
     )

@@ -7,12 +7,15 @@ autumn change repeats becomes its first occurrence; "at 09:00" is strictly after
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from contacts.durations import Duration
+from tzdata import IANA_VERSION
+
+from contacts.durations import Duration, moved
+from contacts.wall_clock import instant_of, zone
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -26,52 +29,15 @@ class Wake:
     intent: dict[str, str]
 
 
-@lru_cache(maxsize=1024)
-def zone(name: str) -> ZoneInfo | None:
-    """The zone of that IANA name, or None where there is none: never an exception in the engine."""
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
-
-
-def choose_zone(*names: str) -> ZoneInfo:
-    """The first valid one: contact, workflow, installation; else UTC."""
-    for name in names:
-        found = zone(name)
-        if found is not None:
-            return found
-    return ZoneInfo("UTC")
-
-
-def instant_of(day: date, at: time, tz: ZoneInfo) -> datetime:
-    """The UTC instant of a wall-clock time: first occurrence in a fold, first valid instant after a gap."""
-    naive = datetime.combine(day, at)
-    instant = naive.replace(tzinfo=tz, fold=0).astimezone(UTC)
-    if instant.astimezone(tz).replace(tzinfo=None) == naive:
-        return instant
-    # In a gap: fold=0 uses the offset before the change and fold=1 the one after it; the change lies between the two.
-    early, late = naive.replace(tzinfo=tz, fold=1).astimezone(UTC), instant
-    before = early.astimezone(tz).utcoffset()
-    while late - early > timedelta(seconds=1):
-        middle = early + (late - early) / 2
-        if middle.astimezone(tz).utcoffset() == before:
-            early = middle
-        else:
-            late = middle
-    return late.replace(microsecond=0)  # changes happen on whole seconds, and this one lies in (early, late]
-
-
 def after_duration(*, arrived: datetime, duration: Duration, tz: ZoneInfo, speed: float) -> Wake:
-    """`P3D` is three calendar days in the contact's zone (nine o'clock stays nine o'clock), `PT72H` is elapsed time."""
-    target = arrived
-    if duration.days:
-        local = arrived.astimezone(tz)
-        target = instant_of(local.date() + timedelta(days=duration.days), local.time(), tz)
-    target += duration.elapsed
-    return Wake(at=faster(arrived, target, speed), intent={"zone": tz.key} if duration.days else {})
+    """`P3D` is three calendar days in the contact's zone (nine o'clock stays nine o'clock), `PT72H` is elapsed time.
+    A month from 31 January is the last day of February; two months are counted from January, not from there."""
+    if not duration.days and not duration.months:
+        return Wake(at=faster(arrived, arrived + duration.elapsed, speed), intent={})
+    local = arrived.astimezone(tz)
+    day = moved(local.date(), duration)
+    target = instant_of(day, local.time(), tz) + duration.elapsed
+    return Wake(at=faster(arrived, target, speed), intent=_wall(day, local.time(), tz, duration.elapsed))
 
 
 def next_local_time(*, arrived: datetime, at: time, weekday: int | None, tz: ZoneInfo, speed: float) -> Wake:
@@ -80,8 +46,7 @@ def next_local_time(*, arrived: datetime, at: time, weekday: int | None, tz: Zon
     while True:
         target = instant_of(day, at, tz)
         if target > arrived and (weekday is None or day.weekday() == weekday) and _exists(day, tz):
-            intent = {"local_date": day.isoformat(), "local_time": at.isoformat("minutes"), "zone": tz.key}
-            return Wake(at=faster(arrived, target, speed), intent=intent)
+            return Wake(at=faster(arrived, target, speed), intent=_wall(day, at, tz))
         day += timedelta(days=1)
 
 
@@ -102,14 +67,29 @@ def around_date(
         local = datetime.fromisoformat(value.strip())
         if local.tzinfo is not None:
             local = local.astimezone(tz).replace(tzinfo=None)
-        day = local.date() + timedelta(days=offset.days)
-        target = instant_of(day, at or local.time(), tz) + offset.elapsed
+        day = moved(local.date(), offset)
+        clock = at or local.time()
+        target = instant_of(day, clock, tz) + offset.elapsed
     except (ValueError, OverflowError):
         return None
-    intent = {"date": value[:40], "zone": tz.key, "local_date": day.isoformat()}
-    if at is not None:
-        intent["local_time"] = at.isoformat("minutes")
+    intent = {"date": value[:40], **_wall(day, clock, tz, offset.elapsed)}
     return Wake(at=faster(arrived, max(arrived, target), speed), intent=intent)
+
+
+def _wall(day: date, at: time, tz: ZoneInfo, elapsed: timedelta = timedelta(0)) -> dict[str, str]:
+    """What was meant, on the clock of a wall."""
+    intent = {"local_date": day.isoformat(), "local_time": at.isoformat(), "zone": tz.key, "tzdb": IANA_VERSION}
+    return {**intent, "plus_seconds": str(elapsed.total_seconds())} if elapsed else intent
+
+
+def instant_meant(intent: Mapping[str, str]) -> datetime | None:
+    """The instant that an intent means by the time zone data of today; None where it means no time on a wall."""
+    tz = zone(intent.get("zone", ""))
+    if tz is None or "local_date" not in intent:
+        return None
+    day, at = date.fromisoformat(intent["local_date"]), time.fromisoformat(intent["local_time"])
+    plus = float(intent.get("plus_seconds", 0)) + float(intent.get("jitter", 0))
+    return instant_of(day, at, tz) + timedelta(seconds=plus)
 
 
 def later(wake: Wake, *, by: timedelta, speed: float) -> Wake:

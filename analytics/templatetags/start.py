@@ -13,6 +13,13 @@ REASONS_SHOWN = 3
 QUEUES = {
     "events": "Events to match",
     "enrolments": "Contacts to move on",
+    "admission": "Contacts who want a place",
+    "paused": "Contacts in paused journeys",
+    "checks": "Waits and exits to check",
+    "entries": "Contacts sent on to journeys",
+    "audiences": "Audiences being brought in",
+    "calls": "Webhook calls to make",
+    "failed": "Failed steps to decide",
     "messages": "Messages to send",
     "scores": "Scores to check",
     "webhooks": "Webhooks to read",

@@ -6,6 +6,7 @@ once it is published."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +18,9 @@ from contacts.conditions.fragment import FALSE, TRUE, Sql, fill, join
 from contacts.conditions.sql import Aliases, compile_condition
 from contacts.conditions.tree import All, AnyOf, Comparison, Condition, EventCount, Named, Not
 
-CLIPPED = 80  # characters of a value that are kept
+CLIPPED = 80  # characters of a text that are kept
+SHORT = 300  # characters of an array that is kept as it is
 SEEN = "seen"  # the alias of the leaves
-# A value as JSON, short enough to be kept for everybody.
-_SHORT = f"CASE WHEN length(v::text) <= {CLIPPED} THEN v ELSE to_jsonb(left(v #>> '{{}}', {CLIPPED}) || '…') END"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Traced:
     """Parts of a statement `SELECT … FROM … CROSS JOIN LATERAL {leaves} WHERE …`.
 
     `truths`: a boolean for each condition. `values`: one jsonb array for all of them, in the order of `leaves_of`: the
-    value that a comparison read, and whether any other leaf was true. Neither has parameters; `leaves` has."""
+    value that a comparison read, and whether any other leaf was true; `shortened` makes it fit to be kept. Neither has
+    parameters; `leaves` has."""
 
     truths: tuple[str, ...]
     values: str
@@ -103,4 +104,16 @@ def _value(leaf: Comparison, now: datetime, aliases: Aliases) -> Sql:
         now=now,
         attributes=aliases.attributes,
     )
-    return fill(f"(SELECT {_SHORT} FROM (SELECT to_jsonb({{o}}) AS v) AS read)", o=found)
+    return found if leaf.target.type == "json" else fill("to_jsonb({o})", o=found)
+
+
+def shortened(values: str) -> str:
+    """An array of values, as JSON text, short enough to be kept for everybody."""
+    if len(values) <= SHORT:
+        return values
+    return json.dumps([_clip(value) for value in json.loads(values)], ensure_ascii=False)
+
+
+def _clip(value: Any) -> Any:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if len(text) <= CLIPPED else f"{text[:CLIPPED]}…"

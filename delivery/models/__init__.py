@@ -1,6 +1,7 @@
 """The tables of the post office, one noun a file."""
 
 from delivery.models.message import Message, OutboxEntry, SendLogEntry
+from delivery.models.notice import StaffNotice
 from delivery.models.provider import Provider, SandboxMail
 from delivery.models.suppression import Address, Suppression
 from delivery.models.template import Template, TemplateVersion
@@ -14,6 +15,7 @@ __all__ = [
     "Provider",
     "SandboxMail",
     "SendLogEntry",
+    "StaffNotice",
     "Suppression",
     "Template",
     "TemplateVersion",

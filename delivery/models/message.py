@@ -25,6 +25,7 @@ class Message(models.Model):
     override_cap = models.BooleanField(default=False, db_default=False)
     lane = models.TextField()  # urgent · bulk
     idempotency_key = models.TextField()  # whatever made it: enrolment:<id>:<seq>
+    quiet_hours = models.JSONField(null=True)  # {from, to, policy, timezone}: see delivery.quiet_hours
     context = models.JSONField(default=dict, db_default={})  # merge data beside the contact, e.g. {"trigger": …}
     workflow_id = models.BigIntegerField(null=True)
     version_id = models.BigIntegerField(null=True)
@@ -107,7 +108,7 @@ class SendLogEntry(models.Model):
     channel = models.TextField()
     workflow_id = models.BigIntegerField(null=True)
     kind = models.TextField()  # claimed · accepted · rejected · retry · not_started · in_doubt · undetermined ·
-    #                            suppressed · capped · cancelled
+    #                            suppressed · capped · cancelled · deferred (still queued)
     attempt = models.SmallIntegerField(default=0, db_default=0)
     reason = models.TextField(default="", db_default="")  # unsubscribe · hard_bounce · frequency_cap · consent · …
     provider = models.TextField(default="", db_default="")

@@ -16,7 +16,8 @@ STOP = "stop"  # it takes nothing from us: our key or our account is at fault, n
 
 @dataclass(frozen=True)
 class Letter:
-    """One mail to one address, ready to go. `mid` is our name for it, which comes back with every webhook."""
+    """One mail (or SMS, or push message: then `text` is all that is sent) to one address, ready to go. `mid` is our
+    name for it, which comes back with every webhook."""
 
     mid: str
     to_address: str
@@ -26,6 +27,7 @@ class Letter:
     html: str
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    channel: str = "email"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Answer:
 class Provider(Protocol):
     name: str
     is_throttled: bool
+    channels: frozenset[str]  # email · sms · push: what it delivers
 
     def deliver(self, letters: Iterable[Letter], *, start_before: float) -> dict[str, Answer]:
         """Hand the letters over and wait for the answers, by `mid`. No request starts after `start_before` by

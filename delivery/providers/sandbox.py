@@ -19,6 +19,7 @@ from delivery.providers.base import ACCEPTED, IN_DOUBT, NOT_STARTED, Answer, Let
 class Sandbox:
     name = "sandbox"
     is_throttled = False
+    channels = frozenset({"email", "sms", "push"})
 
     def deliver(self, letters: Iterable[Letter], *, start_before: float) -> dict[str, Answer]:
         taken = list(letters)
@@ -35,13 +36,19 @@ class Sandbox:
                         subject=letter.subject,
                         html=letter.html,
                         text=letter.text,
-                        headers={"From": f"{letter.from_name} <{letter.from_address}>", **letter.headers},
+                        headers=_headers(letter),
                         received_at=now,
-                        reacts_at=first,
-                        reaction=sandbox_people.FIRST.name,
+                        reacts_at=first if letter.channel == "email" else None,  # the people react to mail only
+                        reaction=sandbox_people.FIRST.name if letter.channel == "email" else "",
                     )
                     for letter in taken
                 )
         except DatabaseError as error:  # the connection may have broken after the commit
             return {letter.mid: Answer(IN_DOUBT, "no_answer", said=type(error).__name__) for letter in taken}
         return {letter.mid: Answer(ACCEPTED, code=202) for letter in taken}
+
+
+def _headers(letter: Letter) -> dict[str, str]:
+    if letter.channel != "email":
+        return {"Channel": letter.channel}
+    return {"From": f"{letter.from_name} <{letter.from_address}>", **letter.headers}

@@ -51,6 +51,7 @@ MEANING: Mapping[int, tuple[str, str]] = {
 class SendGrid:
     name = "sendgrid"
     is_throttled = True
+    channels = frozenset({"email"})
 
     def deliver(self, letters: Iterable[Letter], *, start_before: float) -> dict[str, Answer]:
         answers: dict[str, Answer] = {}

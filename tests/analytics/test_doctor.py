@@ -35,8 +35,10 @@ def visit(capsys):
 def test_a_healthy_house_is_healthy(lived, visit):
     code, said = visit()
     assert code == 0
-    assert list(said) == ["PostgreSQL", "Redis", "broker", "partitions", "leases", "queues", "awaited events",
-                          "enrolments", "brake", "books"]  # fmt: skip
+    assert list(said) == [
+        "PostgreSQL", "Redis", "broker", "partitions", "leases", "enrolments", "queues", "awaited events", "brake",
+        "books",
+    ]  # fmt: skip
     assert {state for state, _ in said.values()} == {"ok"}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.state import AlreadyRunning, State
-from tests.bench import engine, harness, imports, intake, segments
+from tests.bench import engine, harness, imports, intake, segments, timers
 from tests.drills.rig.processes import ROOT
 
 BENCHES: dict[str, Callable[..., harness.Result]] = {
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[..., harness.Result]] = {
     "imports": imports.run,
     "intake": intake.run,
     "segments": segments.run,
+    "timers": timers.run,
 }
 OUTPUT = ROOT / "var" / "bench"
 

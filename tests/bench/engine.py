@@ -119,8 +119,8 @@ class EngineBench:
 
     # -- ours ----------------------------------------------------------------------------------------------------------
     def _prepare_ours(self) -> None:
-        """Enrolments stand ready in a paused journey; resuming it is the shot."""
-        self._enrol("paused")
+        """Everybody has waited since before the workers came, and is due at the same instant: that is the shot."""
+        self._empty()
         self._start(
             [
                 *(processes.worker("urgent", number) for number in (1, 2)),
@@ -130,36 +130,40 @@ class EngineBench:
             ],
             self.env,
         )
+        left = self._enrol(ahead=5 + self.size.ours / 40_000)
+        if left < 0:
+            raise RuntimeError("they were due before they were all written")
+        time.sleep(left)
 
     def _run_ours(self) -> int:
-        """Resume, ring twice (as the doorbells of two intake batches would), wait for the last."""
-        bells = Celery(broker=self.servers.broker_url)
-        bells.conf.broker_transport_options = {"global_keyprefix": "carillon:"}
+        """Until the last; the dispatcher sees that they are due."""
         with self._database() as database:
-            database.execute("UPDATE workflows SET status = 'live'")
-            for _ in range(2):
-                bells.send_task("workflows.advance", kwargs={"lane": "urgent"}, queue="urgent")
             self._wait(database, "SELECT EXISTS (SELECT FROM workflow_enrolments WHERE state IN ('active', 'waiting'))")
         return self.size.ours * journey.STEPS
 
-    def _enrol(self, status: str) -> None:
-        self._empty()
+    def _enrol(self, *, ahead: float) -> float:
+        """Enrolments that are due so many seconds from now; how long that still is when they are written."""
         with self._database() as database:
-            database.execute("UPDATE workflows SET status = %s", [status])
+            row = database.execute("SELECT now() + make_interval(secs => %s)", [ahead]).fetchone()
+            assert row is not None
             database.execute(
                 """
                 INSERT INTO workflow_enrolments (workflow_id, version_id, contact_id, once, lane, state, step,
                                                  wake_at, entered_at)
-                SELECT w.id, w.live_version_id, n, true, 'urgent', 'active', 'branch-1', now(), now()
+                SELECT w.id, w.live_version_id, n, true, 'urgent', 'active', 'branch-1', %s, now()
                   FROM workflows w, generate_series(1, %s) AS n WHERE w.slug = 'bench-engine'
                 """,
-                [self.size.ours],
+                [row[0], self.size.ours],
             )
             database.execute("VACUUM ANALYZE workflow_enrolments")
+            left = database.execute("SELECT extract(epoch FROM %s - clock_timestamp())::float", row).fetchone()
+            assert left is not None
+            return left[0]
 
     # -- the limit -----------------------------------------------------------------------------------------------------
     def _prepare_limit(self) -> None:
-        self._enrol("live")
+        self._empty()
+        self._enrol(ahead=0)
         self._child = Child(engine_peers.limit_command(), self.env)
 
     def _run_limit(self) -> int:

@@ -33,7 +33,7 @@ def python(directory: Path) -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(home, with_pip=True, clear=True)
         pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", str(HERE / "requirements.txt")], check=True)
+        subprocess.run([*pip, "--requirement", str(HERE / "requirements.txt")], check=True, stderr=subprocess.DEVNULL)
         stamp.write_text(wanted)
     return home / "bin" / "python"
 

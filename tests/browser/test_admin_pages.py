@@ -11,13 +11,14 @@ from delivery.models import SandboxMail
 from scoring.models import LifecycleEvent, Ruleset
 from tests.browser.visit import visiting
 from tests.inhabited import Inhabited, inhabit
-from workflows.models import Enrolment, EntryRefusal
+from workflows.models import Enrolment, EntryRefusal, SalesTask
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LISTS = [
     "contacts_contact", "contacts_segment", "contacts_list", "contacts_contactevent", "contacts_tag", "contacts_apikey",
     "workflows_workflow", "workflows_enrolment", "workflows_entryrefusal",
+    "workflows_salestask",
     "delivery_message", "delivery_suppression", "delivery_template", "delivery_provider", "delivery_sandboxmail",
     "scoring_ruleset", "scoring_lifecycleevent",
     "auth_user", "auth_group", "django_celery_beat_periodictask",
@@ -59,6 +60,8 @@ def every_page(town: Inhabited) -> list[str]:
         f"{reverse('admin:workflows_entryrefusal_changelist')}?workflow={town.journey.pk}",
         change("workflows_enrolment", Enrolment.objects.filter(state="failed").earliest("id").pk),
         change("workflows_entryrefusal", EntryRefusal.objects.earliest("id").pk),
+        change("workflows_salestask", SalesTask.objects.filter(done_at=None).earliest("id").pk),
+        change("workflows_salestask", SalesTask.objects.exclude(done_at=None).earliest("id").pk),
         change("delivery_message", town.accepted.pk),
         change("delivery_message", town.capped.pk),
         change("delivery_suppression", town.suppression.pk),

@@ -29,10 +29,10 @@ def beating():
 def redis_away(settings):
     there = settings.REDIS_URL
     settings.REDIS_URL = settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
-    redis_index.connection.cache_clear()
+    redis_index._client.cache_clear()
     yield
     settings.REDIS_URL = there
-    redis_index.connection.cache_clear()
+    redis_index._client.cache_clear()
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/healthz/"])

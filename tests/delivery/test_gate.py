@@ -105,7 +105,8 @@ def test_a_message_of_a_contact_that_is_gone_is_skipped():
     assert making.state(message) == "suppressed:no_address"
 
 
-def test_a_channel_that_nobody_serves_is_refused():
+def test_a_channel_that_nobody_serves_is_refused(settings):
+    settings.EMAIL_PROVIDER = "sendgrid"
     message = making.message(channel="sms")
     making.deliver()
     assert making.state(message) == "rejected:no_provider"

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.bench import harness, intake_stream, journey
+from tests.bench import harness, intake_stream, journey, lateness, timers
 from tests.bench.harness import Claim, Contender, Result, Round
 from tests.bench.peers.naive import tasks as naive
 
@@ -93,3 +93,16 @@ def test_intakes_stream_is_the_same_for_everybody_and_says_what_has_to_come_of_i
     outcome = intake_stream.outcome(1, 400, people=50)
     assert outcome.stored == 380
     assert 0 < outcome.enrolled <= 54
+
+
+def test_the_timers_journey_is_one_that_the_product_publishes():
+    from workflows.definition.validation import validate
+
+    assert [problem for problem in validate(timers.DEFINITION) if problem.severity == "error"] == []
+
+
+def test_lateness_is_told_in_percentiles_and_who_ended_early_is_counted():
+    late = lateness.of([number / 1000 for number in range(100)])
+    assert (late.count, late.p50, late.p99, late.most, late.early) == (100, 0.05, 0.099, 0.099, 0)
+    assert lateness.of([-0.001, 0.002]).early == 1
+    assert lateness.of([0.003], early=1).early == 1

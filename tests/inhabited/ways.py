@@ -5,23 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import yaml
-
 from contacts.models import Contact
 from delivery.models import Message, Template
 from tests.inhabited.people import HOSTILE
 from tests.inhabited.post import write_outcome
 from workflows import importing
-from workflows.models import Enrolment, EntryRefusal, JournalEntry, Workflow
+from workflows.definition import reading
+from workflows.models import Enrolment, EntryRefusal, JournalEntry, SalesTask, Workflow
 
 SAMPLES = Path(__file__).resolve().parents[2] / "workflows" / "samples"
 
 
 def publish(now: datetime) -> dict[str, Workflow]:
     for path in sorted(SAMPLES.glob("*.yaml")):
-        importing.import_document(
-            yaml.safe_load(path.read_text()), by="maya", publish=True, now=now - timedelta(days=6)
-        )
+        importing.import_document(reading.read(path.read_text()), by="maya", publish=True, now=now - timedelta(days=6))
     broken = {
         "schema": 1,
         "name": f"Winter sale {HOSTILE}",
@@ -135,6 +132,20 @@ def walk(now: datetime, people: list[Contact], journeys: dict[str, Workflow]) ->
             created_at=entered + timedelta(seconds=20),
         )
         named.setdefault(write_outcome(n, message, person, now), message)
+    SalesTask.objects.bulk_create(
+        SalesTask(
+            enrolment_id=1,
+            seq=n + 1,
+            contact_id=person.pk,
+            workflow_id=journey.pk,
+            owner_email=["maya@example.com", "", "a.very.long.name.of.an.owner@sales.department.example"][n % 3],
+            message=f"Call {person.email} about the offer.\n\n{HOSTILE} " + "Tell them more. " * n,
+            made_at=now - timedelta(hours=n),
+            done_at=now if n % 4 == 3 else None,
+            done_by="maya" if n % 4 == 3 else "",
+        )
+        for n, person in enumerate(people)
+    )
     EntryRefusal.objects.bulk_create(
         EntryRefusal(workflow_id=journey.pk, contact_id=person.pk, event_id=1, reason=reason, refused_at=now)
         for person, reason in zip(people, ["re_entry", "audience", "paused", "re_entry"], strict=False)

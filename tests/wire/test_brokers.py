@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from config import ports
-from config.lanes import heartbeat_of
+from config.lanes import heartbeat_of, queues_of
 from contacts import heartbeat, redis_index
 from tests.wire.rabbitmq import Rabbit
 
@@ -90,7 +90,7 @@ def worker(tmp_path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
                 "config",
                 "worker",
                 "-Q",
-                LANE,
+                queues_of(LANE),
                 "-n",
                 f"{LANE}@%h",
                 "-P",

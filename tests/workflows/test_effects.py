@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
-from contacts import clock
+from contacts import awaited, clock
 from contacts.audiences import lists
 from tests import journeys
 from tests.journeys import definition, step
@@ -23,6 +23,8 @@ def test_events_of_steps_are_recorded_in_the_lane_of_the_journey(lane):
         "stage": step("change_lifecycle_stage", to="customer"),
     }
     journeys.publish(definition(steps, settings={"lane": lane}))
+    with transaction.atomic():
+        awaited.declare("test", ["tag_added", "list_joined", "lifecycle_changed"])
     journeys.track(journeys.contact().pk, "signed_up")
     while intake.match_batch(lane="urgent"):
         pass

@@ -134,6 +134,32 @@ def test_a_paused_workflow_takes_nobody(now):
     assert not Enrolment.objects.exists()
 
 
+def test_an_event_that_matches_a_paused_workflow_leaves_that_reason_and_starts_nothing_later(now):
+    journeys.publish(definition(END, entry=entry(where={"field": "event.plan", "op": "eq", "value": "trial"})))
+    publishing.pause(slug="journey", now=now)
+    matching, other = journeys.contacts(2)
+    journeys.track(matching, "signed_up", properties={"plan": "trial"})
+    journeys.track(other, "signed_up", properties={"plan": "free"})
+    match_all()
+    publishing.resume(slug="journey", now=now)
+    match_all()
+    assert list(EntryRefusal.objects.values_list("contact_id", "reason")) == [(matching, "paused")]
+    assert not Enrolment.objects.exists() and not PendingEvent.objects.exists()
+
+
+def test_a_refusal_says_which_version_refused_and_what_it_read():
+    document = definition(END, entry=entry({"policy": "after_cooldown", "cooldown": "P1D"}))
+    journeys.publish(document)
+    contact = journeys.contact()
+    for key in ("a", "b"):
+        journeys.track(contact.pk, "signed_up", key=key)
+        journeys.run()
+    refusal = EntryRefusal.objects.get()
+    finished = journeys.enrolment(contact.pk).finished_at
+    assert refusal.version_id == journeys.enrolment(contact.pk).version_id
+    assert refusal.detail == {"policy": "after_cooldown", "finished_at": finished.isoformat()}
+
+
 def test_an_open_by_a_machine_starts_nothing():
     trigger = {"trigger": {"type": "event", "event": "email_opened"}, "re_entry": {"policy": "never"}}
     journeys.publish(definition(END, entry=trigger))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -10,17 +11,20 @@ from django.db import transaction
 from contacts import clock, transactions
 from contacts.audiences import filling, lists, membership, segments, tags
 from contacts.models import Contact
-from scoring import lifecycle
+from scoring import crossings, lifecycle, rulesets
+from scoring.models import ScoreThreshold
 from tests import journeys
 from tests.journeys import definition, step
+from workflows import publishing
 from workflows.definition.validation import validate
-from workflows.models import Enrolment
+from workflows.models import Enrolment, WorkflowTrigger
 
 VIP = {"has_tag": "vip"}
 
 
-def journey(**trigger: str) -> dict:
-    return definition({"done": step("exit", {})}, entry={"trigger": trigger, "re_entry": {"policy": "every_time"}})
+def journey(*, slug: str = "journey", **trigger: Any) -> dict:
+    entry = {"trigger": trigger, "re_entry": {"policy": "every_time"}}
+    return definition({"done": step("exit", {})}, slug=slug, entry=entry)
 
 
 def entered() -> list[tuple[int, str]]:
@@ -105,6 +109,45 @@ def test_submitting_a_form_starts_the_journey_of_that_form():
     assert entered() == [(ada, "form_submitted")]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_score_that_reaches_the_threshold_starts_one_journey_and_falling_again_another():
+    rules = [
+        {"name": "visits", "signal": {"event": "visited"}, "points": 30},
+        {"name": "leaves", "signal": {"event": "left"}, "points": -30},
+    ]
+    within(rulesets.activate, rules=rules)
+    for slug, direction in (("up", "up"), ("down", "down")):
+        trigger = {"type": "score_crossed", "threshold": 25, "direction": direction}
+        journeys.publish(journey(slug=slug, **trigger))
+    ada, bob = person(1), person(2)
+
+    def compare() -> list[tuple[int, str]]:
+        while transactions.run(lambda now: crossings.check_batch(now=now)):
+            pass
+        journeys.run()
+        return list(Enrolment.objects.order_by("id").values_list("contact_id", "workflow__slug"))
+
+    journeys.track([ada, bob], "visited", key="v")
+    assert sorted(compare()) == [(ada, "up"), (bob, "up")]
+    journeys.track(ada, "visited", key="w")
+    journeys.track(bob, "left")
+    assert compare()[2:] == [(bob, "down")]
+    enrolment = Enrolment.objects.latest("id")
+    assert enrolment.trigger["properties"]["threshold"] == 25
+    publishing.archive(slug="up", now=clock.now())
+    publishing.archive(slug="down", now=clock.now())
+    assert not ScoreThreshold.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["manual", "api"])
+def test_no_event_starts_a_journey_that_people_are_added_to(kind):
+    journeys.publish(journey(type=kind))
+    journeys.track(person(1), "signed_up")
+    journeys.track(person(2), kind)
+    assert entered() == [] and not WorkflowTrigger.objects.exists()
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("trigger", "problem"),
@@ -112,6 +155,15 @@ def test_submitting_a_form_starts_the_journey_of_that_form():
         ({"type": "list_joined", "list": "gone"}, ("entry.trigger.list", "ref_missing")),
         ({"type": "segment_entered", "segment": "gone"}, ("entry.trigger.segment", "ref_missing")),
         ({"type": "lifecycle_changed", "to": "king"}, ("entry.trigger.to", "bad_value")),
+        ({"type": "score_crossed", "threshold": 0, "direction": "up"}, ("entry.trigger.threshold", "bad_value")),
+        ({"type": "score_crossed", "threshold": 10}, ("entry.trigger.direction", "missing")),
+        (
+            {"type": "schedule", "rrule": "FREQ=SECONDLY", "segment": "gone"},
+            ("entry.trigger.rrule", "bad_value"),
+        ),
+        ({"type": "schedule", "rrule": "FREQ=DAILY", "segment": "gone"}, ("entry.trigger.segment", "ref_missing")),
+        ({"type": "date", "attribute": "d", "offset": "P1"}, ("entry.trigger.offset", "bad_value")),
+        ({"type": "manual", "event": "x"}, ("entry.trigger.event", "unknown_field")),
         ({"type": "tag_added"}, ("entry.trigger.tag", "missing")),
         ({"type": "tag_added", "tag": "t", "where": {}}, ("entry.trigger.where", "unknown_field")),
         ({"type": "full_moon"}, ("entry.trigger", "unknown_type")),

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts.durations import parse_duration, parse_offset
+from contacts import wall_clock
+from contacts.durations import parse_calendar, parse_offset
 from workflows import waits
 
 NEW_YORK, BERLIN, CAIRO = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin"), ZoneInfo("Africa/Cairo")
@@ -48,23 +49,28 @@ def test_the_next_local_time(zone, arrived, at, weekday, expected):
         ("2026-10-31T13:00", "P1DT1H", "2026-11-01T15:00"),
         ("2026-03-07T14:00", "PT0S", "2026-03-07T14:00"),
         ("2026-03-01T14:00", "P2W", "2026-03-15T13:00"),
+        ("2026-01-31T14:00", "P1M", "2026-02-28T14:00"),  # February has no 31st: its last day
+        ("2026-01-31T14:00", "P2M", "2026-03-31T13:00"),  # counted from January, not from the shorter month
+        ("2028-02-29T14:00", "P1Y", "2029-02-28T14:00"),
+        ("2026-01-31T14:00", "P1M1DT1H", "2026-03-01T15:00"),  # months, then days, then hours
+        ("2026-12-15T14:00", "P1M", "2027-01-15T14:00"),
     ],
 )
 def test_calendar_days_and_elapsed_hours_are_not_the_same(arrived, duration, expected):
-    wake = waits.after_duration(arrived=utc(arrived), duration=parse_duration(duration), tz=NEW_YORK, speed=1)
+    wake = waits.after_duration(arrived=utc(arrived), duration=parse_calendar(duration), tz=NEW_YORK, speed=1)
     assert wake.at == utc(expected)
 
 
 def test_a_faster_installation_shortens_the_wait_and_nothing_else():
     arrived = utc("2026-03-04T12:00")
-    wake = waits.after_duration(arrived=arrived, duration=parse_duration("P2D"), tz=BERLIN, speed=86_400)
+    wake = waits.after_duration(arrived=arrived, duration=parse_calendar("P2D"), tz=BERLIN, speed=86_400)
     assert wake.at == arrived + timedelta(seconds=2)
 
 
 @pytest.mark.parametrize("name", ["", "Mars/Olympus", "US/Pacific-New", "../etc/passwd", "europe/berlin\x00"])
 def test_a_zone_that_does_not_exist_falls_back_and_never_raises(name):
-    assert waits.choose_zone(name, "", "Europe/Berlin").key == "Europe/Berlin"
-    assert waits.choose_zone(name).key == "UTC"
+    assert wall_clock.choose_zone(name, "", "Europe/Berlin").key == "Europe/Berlin"
+    assert wall_clock.choose_zone(name).key == "UTC"
 
 
 def test_the_pinned_time_zone_data_is_in_use():
@@ -91,7 +97,7 @@ def test_a_local_wait_ends_at_its_local_time_or_just_after_a_gap(zone, arrived, 
 @given(zone=ZONES, day=st.dates(date(2024, 1, 1), date(2032, 12, 31)), at=st.times())
 def test_no_local_time_is_later_than_its_first_occurrence(zone, day, at):
     tz = ZoneInfo(zone)
-    instant = waits.instant_of(day, at, tz)
+    instant = wall_clock.instant_of(day, at, tz)
     earlier = instant - timedelta(hours=1)
     assert earlier.astimezone(tz).replace(tzinfo=None) < datetime.combine(day, at)
 
@@ -101,6 +107,8 @@ def test_no_local_time_is_later_than_its_first_occurrence(zone, day, at):
     [
         ("2026-06-10", "PT0S", "09:00", "2026-06-10T13:00"),  # nine in New York
         ("2026-06-10", "-P3D", "09:00", "2026-06-07T13:00"),
+        ("2026-03-31", "-P1M", "09:00", "2026-03-01T12:00"),  # the last of February was before the arrival
+        ("2026-05-31", "-P1M", "09:00", "2026-04-30T13:00"),
         ("2026-06-10", "P3D", None, "2026-06-13T04:00"),  # a date without a time is its midnight there
         ("2026-03-09", "-P1D", "02:30", "2026-03-08T07:00"),  # skipped by the change: the first valid instant
         ("2026-06-10T01:00:00Z", "PT0S", "09:00", "2026-06-09T13:00"),  # there it is still the ninth
@@ -119,6 +127,19 @@ def test_a_date_that_somebody_has(value, offset, at, expected):
         speed=1,
     )
     assert wake is not None and wake.at == utc(expected)
+
+
+@given(zone=ZONES, arrived=INSTANTS, at=st.times())
+def test_the_intent_says_what_the_wake_was_made_of(zone, arrived, at):
+    """So `retime` moves nobody while the time zone data stays the same."""
+    tz = ZoneInfo(zone)
+    length = parse_calendar("P1M2DT5H30M")
+    for wake in (
+        waits.after_duration(arrived=arrived, duration=length, tz=tz, speed=1),
+        waits.next_local_time(arrived=arrived, at=at, weekday=3, tz=tz, speed=1),
+        waits.around_date(arrived=arrived, value="2040-02-29", offset=parse_offset("-P1M"), at=at, tz=tz, speed=1),
+    ):
+        assert wake is not None and waits.instant_meant(wake.intent) == wake.at
 
 
 @pytest.mark.parametrize("value", ["", "soon", "2026-02-30", "9999-12-31T23:59:59Z", "0001-01-01"])

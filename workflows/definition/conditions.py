@@ -10,6 +10,7 @@ from workflows.definition.problems import Problem
 
 EVENT_SCOPE = frozenset({"contact", "event"})  # a trigger's filter
 STEP_SCOPE = frozenset({"contact", "trigger"})  # a step: the contact now, and the event that brought it here
+HAPPENED_SCOPE = STEP_SCOPE | EVENT_SCOPE  # an event that is waited for, or that ends the journey
 
 
 def condition_problems(tree: Any, step: str | None, field: str, scope: frozenset[str]) -> Iterator[Problem]:

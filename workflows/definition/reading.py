@@ -3,6 +3,7 @@ not 630, `2026-01-01` is text. (YAML 1.1, which PyYAML follows by itself, surpri
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -14,7 +15,13 @@ class UnreadableFile(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's words."""
+    """SafeLoader with YAML 1.2's words; the names in a mapping are always text, as they are in JSON."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        for name, _ in node.value:
+            if isinstance(name, yaml.ScalarNode):
+                name.tag = "tag:yaml.org,2002:str"
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -34,10 +41,19 @@ def _int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
+RESOLVERS = _Loader.yaml_implicit_resolvers  # first character -> what a plain word may be taken for
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is not a number")
 
 
 def read(text: str) -> Any:
     """The document in `text`. Raises UnreadableFile."""
+    try:
+        return json.loads(text, parse_constant=_no_number)  # which may hold characters that YAML wants escaped
+    except (ValueError, RecursionError):
+        pass
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:

@@ -7,26 +7,42 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from contacts import wall_clock
 from delivery import templates
-from workflows import waits
-from workflows.definition.conditions import STEP_SCOPE, condition_problems
+from workflows.definition import limits, onward
+from workflows.definition.conditions import HAPPENED_SCOPE, STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition, Step
 from workflows.steps import registry
+from workflows.steps.enter_workflow import EnterWorkflowConfig
+
+_LOOP_SAID = 6  # steps of a loop that are named
 
 
 def validate(definition: Any) -> list[Problem]:
-    """Everything wrong with it, errors first. Reads the templates that it names; writes nothing."""
+    """Everything wrong with it, errors first; of a great many problems the first ones. Reads the templates that it
+    names; writes nothing."""
+    if (too_much := limits.problem_of(definition)) is not None:
+        return [too_much]
     try:
         parsed = Definition.model_validate(definition)
     except ValidationError as error:
-        return list(_schema_problems(error))
+        return _first(list(_schema_problems(error)))
     problems = [
         *_entry_problems(parsed),
+        *_exit_problems(parsed),
         *_graph_problems(parsed),
         *_step_problems(parsed),
     ]
-    return sorted(problems, key=lambda problem: problem.severity)
+    return _first(sorted(problems, key=lambda problem: problem.severity))
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    more = len(problems) - limits.PROBLEMS
+    if more <= 0:
+        return problems
+    kept = problems[: limits.PROBLEMS]
+    return [*kept, Problem(None, "", "more", f"and {more:,} more problems", problems[limits.PROBLEMS].severity)]
 
 
 def _schema_problems(error: ValidationError) -> Iterator[Problem]:
@@ -55,11 +71,22 @@ def _entry_problems(definition: Definition) -> Iterator[Problem]:
     entry = definition.entry
     yield from entry.trigger.problems()
     yield from condition_problems(entry.audience, None, "entry.audience", frozenset({"contact"}))
+    if entry.enrol_existing and not entry.trigger.existing:
+        message = "a date brings people in when it comes; there is nobody to bring in before"
+        yield Problem(None, "entry.enrol_existing", "bad_value", message)
     if entry.re_entry.policy == "after_cooldown" and entry.re_entry.cooldown is None:
         yield Problem(None, "entry.re_entry.cooldown", "missing", "re-entry after a cooldown needs its length")
     zone = definition.settings.default_timezone
-    if zone and waits.zone(zone) is None:
+    if zone and wall_clock.zone(zone) is None:
         yield Problem(None, "settings.default_timezone", "bad_value", f"{zone!r} is not an IANA time zone")
+
+
+def _exit_problems(definition: Definition) -> Iterator[Problem]:
+    for kind, rules in (("goal", definition.exit.goal), ("disqualify", definition.exit.disqualify)):
+        for number, rule in enumerate(rules):
+            field = f"exit.{kind}.{number}"
+            yield from condition_problems(rule.where, None, f"{field}.where", HAPPENED_SCOPE)
+            yield from condition_problems(rule.condition, None, f"{field}.condition", STEP_SCOPE)
 
 
 def _graph_problems(definition: Definition) -> Iterator[Problem]:
@@ -70,9 +97,10 @@ def _graph_problems(definition: Definition) -> Iterator[Problem]:
         for port, target in step.next.items():
             if target is not None and target not in steps:
                 yield Problem(key, f"next.{port}", "dangling_next", f"there is no step {target!r}")
-    looping = _first_loop(definition)
-    if looping:
-        yield Problem(looping, "next", "cycle", "this step leads back to itself; a workflow has no loops")
+    loop = _loop(definition)
+    if loop:
+        way = " → ".join([*loop[:_LOOP_SAID], *(["…"] if len(loop) > _LOOP_SAID else []), loop[0]])
+        yield Problem(loop[0], "next", "cycle", f"this step leads back to itself ({way}); a workflow has no loops")
     reached = _reachable(definition)
     for key in steps:
         if key not in reached:
@@ -95,34 +123,36 @@ def _reachable(definition: Definition) -> set[str]:
     return seen
 
 
-def _first_loop(definition: Definition) -> str | None:
-    """A step on a loop, or None (Kahn: what cannot be sorted topologically lies on or behind a loop)."""
+def _loop(definition: Definition) -> list[str]:
+    """The steps of one loop in their order, beginning with the first by name; empty if there is none. Depth first,
+    and every way is taken once: a step that was left without meeting itself lies on no loop."""
     steps = definition.steps
-    incoming = dict.fromkeys(steps, 0)
-    for step in steps.values():
-        for target in _targets(step):
-            if target in incoming:
-                incoming[target] += 1
-    todo = [key for key, count in incoming.items() if count == 0]
-    while todo:
-        key = todo.pop()
-        incoming.pop(key)
-        for target in _targets(steps[key]):
-            if target in incoming:
-                incoming[target] -= 1
-                if incoming[target] == 0:
-                    todo.append(target)
-    while incoming:  # drop what merely lies behind the loop
-        dead_ends = [key for key in incoming if not any(target in incoming for target in _targets(steps[key]))]
-        if not dead_ends:
-            return min(incoming)
-        for key in dead_ends:
-            incoming.pop(key)
-    return None
+    left: set[str] = set()
+    for first in steps:
+        if first in left:
+            continue
+        path, ways = [first], [iter(_targets(steps[first]))]
+        on_path = {first}
+        while path:
+            target = next((way for way in ways[-1] if way in steps and way not in left), None)
+            if target is None:
+                on_path.remove(path[-1])
+                left.add(path.pop())
+                ways.pop()
+            elif target in on_path:
+                loop = path[path.index(target) :]
+                least = loop.index(min(loop))
+                return loop[least:] + loop[:least]
+            else:
+                path.append(target)
+                on_path.add(target)
+                ways.append(iter(_targets(steps[target])))
+    return []
 
 
 def _step_problems(definition: Definition) -> Iterator[Problem]:
     named_templates: dict[str, list[tuple[str, str]]] = {}
+    named_journeys: dict[str, list[str]] = {}
     for key, step in definition.steps.items():
         step_type = registry.find(step.type)
         if step_type is None:
@@ -143,6 +173,16 @@ def _step_problems(definition: Definition) -> Iterator[Problem]:
             yield Problem(key, "skip_if", "no_way_on", "nothing comes after this step, so it cannot be skipped")
         for field, slug in template_references(config):
             named_templates.setdefault(slug, []).append((key, field))
+        if isinstance(config, EnterWorkflowConfig):
+            named_journeys.setdefault(config.workflow, []).append(key)
+    yield from onward.problems(definition.slug, named_journeys)
+    channels = templates.channels(sorted(named_templates))
+    for slug, places in named_templates.items():
+        for key, field in places:
+            wanted = definition.steps[key].type.removeprefix("send_")
+            if channels.get(slug, wanted) != wanted:
+                message = f"{slug!r} is a template for {channels[slug]}; this step sends {wanted}"
+                yield Problem(key, field, "wrong_channel", message, "warning")
     missing = set(named_templates) - set(templates.live_version_ids(sorted(named_templates)))
     for slug in sorted(missing):
         for key, field in named_templates[slug]:

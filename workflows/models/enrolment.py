@@ -11,13 +11,16 @@ FINISHED = ("completed", "exited", "failed")
 class Enrolment(models.Model):
     """Narrow and mutable: where a contact stands. What they did is in the journal.
 
-    pending   -- wants in; kept for workflows that admit a limited number at once, which no definition can ask for yet
+    pending   -- wants in, and is admitted when there is a place (`concurrency_cap`, the brake)
     active    -- pending -> active: the engine should advance it once `wake_at` has come
-    waiting   -- active -> waiting: stands at a wait step until `wake_at`; waiting -> active is not stored, the engine
-                 resumes and advances in one transaction
+    waiting   -- active -> waiting: stands at a wait step until `wake_at`; waiting -> active is stored for capped ones
+                 alone (`admission`), else the engine resumes and advances in one transaction
     completed -- active -> completed: came to an end of the workflow
     exited    -- any unfinished -> exited, with `exit_reason`
-    failed    -- active -> failed: a step raised for this contact alone
+    failed    -- active -> failed: a step raised for this contact alone, as often as it may be tried
+
+    `waiting_since` is set from the arrival at a wait until the step is left: who has it, and is claimed, resumes.
+    `held` keeps a due row from the engine: it waits for admission (capped), or its workflow is paused.
     """
 
     public_id = models.UUIDField(unique=True, editable=False, db_default=RandomUUID())
@@ -31,12 +34,16 @@ class Enrolment(models.Model):
     step = models.TextField()  # where it stands, or where it stood when it finished
     seq = models.IntegerField(default=0, db_default=0)  # number of journal rows so far
     wake_at = models.DateTimeField()  # due from then on: an active one since it entered or woke, a waiting one later
+    held = models.BooleanField(default=False, db_default=False)
+    capped = models.BooleanField(default=False, db_default=False)  # its version has a concurrency cap
+    attempts = models.SmallIntegerField(default=0, db_default=0)  # failed tries of the step it stands at
     waiting_since = models.DateTimeField(null=True)
     entered_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     exit_reason = models.TextField(default="", db_default="")
     entry_event_id = models.BigIntegerField(null=True)
     trigger = models.JSONField(default=dict, db_default={})  # the entry event, for `trigger.*`
+    snapshot = models.JSONField(null=True)  # the attributes at entry, where the version asks for them
 
     class Meta:
         db_table = "workflow_enrolments"
@@ -62,9 +69,26 @@ class Enrolment(models.Model):
         indexes = [
             # the engine's claim: due enrolments of a lane, oldest first
             models.Index(
-                fields=["lane", "wake_at"], condition=Q(state__in=["active", "waiting"]), name="enrolments_due"
+                fields=["lane", "wake_at"],
+                condition=Q(state__in=["active", "waiting"], held=False),
+                name="enrolments_to_advance",
             ),
-            models.Index(fields=["workflow", "id"], condition=Q(state="pending"), name="enrolments_to_admit"),
+            # admission: who wants in, urgent ones first; who wants to go on; how many places are taken
+            models.Index(
+                fields=["workflow", "-lane", "version", "id"], condition=Q(state="pending"), name="enrolments_to_admit"
+            ),
+            models.Index(
+                fields=["workflow", "-lane", "wake_at"],
+                condition=Q(held=True, capped=True, state="waiting"),
+                name="enrolments_held",
+            ),
+            # what the claim laid aside while its workflow was paused
+            models.Index(
+                fields=["workflow", "lane", "wake_at"],
+                condition=Q(held=True) & (Q(capped=False) | Q(state="active")),
+                name="enrolments_parked",
+            ),
+            models.Index(fields=["workflow"], condition=Q(state="active", capped=True), name="places_taken"),
             models.Index(fields=["contact_id", "workflow"], name="enrolments_of_a_contact"),
         ]
 

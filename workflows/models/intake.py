@@ -22,7 +22,9 @@ class EntryRefusal(models.Model):
     workflow_id = models.BigIntegerField()
     contact_id = models.BigIntegerField()
     event_id = models.BigIntegerField(null=True)
-    reason = models.TextField()  # audience · re_entry · paused · …
+    version_id = models.BigIntegerField(null=True)
+    reason = models.TextField()  # audience · rollout · holdout · re_entry · loop · …
+    detail = models.JSONField(default=dict, db_default={})  # what was read
     refused_at = models.DateTimeField()
 
     class Meta:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from contacts.audiences import tags
+from workflows.definition import phrases
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
@@ -31,6 +32,9 @@ class AddTag(StepType):
     key = "add_tag"
     label = "Add tag"
     Config = AddTagConfig
+
+    def sentence(self, config: AddTagConfig) -> str:
+        return f"Add the tag {phrases.quoted(config.tag)}"
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
         config: AddTagConfig = prepared

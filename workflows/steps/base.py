@@ -4,7 +4,7 @@ writes no cursor, journal, timer or message itself."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from contacts.conditions import Aliases
+from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Settings
 
@@ -23,8 +25,9 @@ class Member:
     enrolment_id: int
     contact_id: int
     seq: int
-    resumed: bool  # it waited here, and the time has come
+    resumed: bool  # it waited here, and the time has come, or something happened that it waits for
     trigger_json: str
+    waiting_since: datetime | None = None  # when it arrived here to wait
 
     @cached_property
     def trigger(self) -> Mapping[str, Any]:
@@ -46,6 +49,21 @@ class Cohort:
     # contact id -> stored time zone name; one statement for the whole batch, made when first asked for
     timezones: Callable[[], Mapping[int, str]]
 
+    @property
+    def aliases(self) -> Aliases:
+        """How conditions read a member, in a statement over `workflow_enrolments t JOIN contacts c`."""
+        return member_aliases(self.settings)
+
+
+def member_aliases(settings: Settings) -> Aliases:
+    """The attributes as they are now, or as they were at entry where the version froze them."""
+    frozen = "COALESCE(t.snapshot, c.attributes)" if settings.snapshot_attributes else ""
+    return Aliases(contact="c", trigger="t", attributes=frozen)
+
+
+class TryLater(Exception):
+    """Raised by a step that cannot do its work now, through no fault of the contact: a service is away, or busy."""
+
 
 class Effect(Protocol):
     """Something that an outcome brings about outside the engine's own tables. The engine collects the effects of a
@@ -56,21 +74,34 @@ class Effect(Protocol):
     def apply(cls, effects: list[Any], now: datetime) -> None: ...
 
 
+# What was read and decided, for the journal: short and without names. A text is JSON already.
+Detail = Mapping[str, Any] | str
+
+
 @dataclass(frozen=True)
 class Advance:
     """Go on through `port`."""
 
     port: str = "next"
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Detail = field(default_factory=dict)
     effects: tuple[Effect, ...] = ()
 
 
 @dataclass(frozen=True)
 class WaitUntil:
-    """Stay here until `at` (UTC)."""
+    """Stay here until `at` (UTC), or until something happens that the step watches. `at` = now: look once more as soon
+    as the arrival is committed."""
 
     at: datetime
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Detail = field(default_factory=dict)
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeepWaiting:
+    """It looked, and what it waits for has not happened: look again at `at` at the latest. No row of the journal."""
+
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -78,10 +109,10 @@ class Leave:
     """Leave the workflow. `completed` is an end like any other; every other reason is an exit."""
 
     reason: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Detail = field(default_factory=dict)
 
 
-Outcome = Advance | WaitUntil | Leave
+Outcome = Advance | WaitUntil | KeepWaiting | Leave
 
 
 class StepType:
@@ -97,6 +128,15 @@ class StepType:
 
     def problems(self, config: Any, step: str) -> Iterable[Problem]:
         """What the settings' own types cannot say."""
+        return ()
+
+    def sentence(self, config: Any) -> str:
+        """What the step does with these settings, for marketers: no full stop. It names every setting that was said."""
+        given = phrases.settings(config.model_dump(by_alias=True, exclude_unset=True))
+        return f"{self.label}: {given}" if given else self.label
+
+    def watches(self, config: Any) -> Collection[str]:
+        """What ends a wait here before its time: words of `contacts.conditions.reading`. Who waits looks again then."""
         return ()
 
     def prepare(self, config: Any) -> Any:

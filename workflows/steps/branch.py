@@ -10,7 +10,9 @@ from typing import Annotated, Any
 from django.db import connection
 from pydantic import Field
 
-from contacts.conditions import Aliases, Condition, compile_condition, parse
+from contacts.conditions import Condition, parse
+from contacts.conditions.tracing import shortened, trace
+from workflows.definition import phrases
 from workflows.definition.conditions import STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Strict
@@ -39,6 +41,10 @@ class Branch(StepType):
     def ports(self, config: BranchConfig) -> tuple[str, ...]:
         return (*(arm.key for arm in config.arms), "else")
 
+    def sentence(self, config: BranchConfig) -> str:
+        ways = [f"{phrases.quoted(arm.key)} if {phrases.condition(arm.if_)}" for arm in config.arms]
+        return f"Take the first way that is true: {'; '.join(ways)}; otherwise “else”"
+
     def problems(self, config: BranchConfig, step: str) -> Iterable[Problem]:
         seen: set[str] = set()
         for index, arm in enumerate(config.arms):
@@ -51,17 +57,19 @@ class Branch(StepType):
         return Prepared(arms=tuple((arm.key, parse(arm.if_, scope=STEP_SCOPE)) for arm in config.arms))
 
     def run(self, cohort: Cohort, prepared: Prepared, now: datetime) -> list[Outcome]:
-        cases: list[str] = []
-        params: list[Any] = []
-        for key, condition in prepared.arms:
-            sql = compile_condition(condition, now=now, aliases=Aliases(contact="c", trigger="t"))
-            cases.append(f"WHEN {sql.text} THEN %s")
-            params += [*sql.params, key]
+        traced = trace([condition for _, condition in prepared.arms], now=now, aliases=cohort.aliases)
+        cases = " ".join(f"WHEN {truth} THEN {number}" for number, truth in enumerate(traced.truths))
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT t.id, CASE {' '.join(cases)} ELSE 'else' END"
-                "  FROM workflow_enrolments t JOIN contacts c ON c.id = t.contact_id WHERE t.id = ANY(%s)",
-                [*params, [member.enrolment_id for member in cohort.members]],
+                f"SELECT t.id, CASE {cases} END, {traced.values}::text"
+                f"  FROM workflow_enrolments t JOIN contacts c ON c.id = t.contact_id"
+                f" CROSS JOIN LATERAL {traced.leaves.text} WHERE t.id = ANY(%s)",
+                [*traced.leaves.params, [member.enrolment_id for member in cohort.members]],
             )
-            arms = dict(cursor.fetchall())
-        return [Advance(port=arms.get(member.enrolment_id, "else")) for member in cohort.members]
+            found = {enrolment_id: (arm, read) for enrolment_id, arm, read in cursor.fetchall()}
+        return [self._outcome(prepared, *found.get(member.enrolment_id, (None, "[]"))) for member in cohort.members]
+
+    def _outcome(self, prepared: Prepared, arm: int | None, read: str) -> Outcome:
+        """The journal keeps the values that were read, in the order of the arms' questions."""
+        port = "else" if arm is None else prepared.arms[arm][0]
+        return Advance(port=port, detail=f'{{"read":{shortened(read)}}}')

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from scoring import lifecycle
+from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
@@ -46,6 +47,9 @@ class ChangeLifecycleStage(StepType):
     key = "change_lifecycle_stage"
     label = "Change lifecycle stage"
     Config = StageConfig
+
+    def sentence(self, config: StageConfig) -> str:
+        return f"Move to the lifecycle stage {phrases.quoted(config.to)}"
 
     def problems(self, config: StageConfig, step: str) -> Iterable[Problem]:
         if config.to not in lifecycle.STAGES:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from workflows.definition import phrases
 from workflows.definition.strict import Strict
 from workflows.steps.base import Cohort, Leave, Outcome, StepType
 
@@ -22,6 +23,9 @@ class Exit(StepType):
 
     def ports(self, config: ExitConfig) -> tuple[str, ...]:
         return ()
+
+    def sentence(self, config: ExitConfig) -> str:
+        return f"Leave the journey with the reason {phrases.quoted(config.reason)}"
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
         config: ExitConfig = prepared

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from contacts.audiences import lists
+from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Name, Strict
 from workflows.steps.base import Advance, Cohort, Effect, Outcome, StepType
@@ -64,6 +65,9 @@ class AddToList(_ListStep):
     key = "add_to_list"
     label = "Add to list"
 
+    def sentence(self, config: ListConfig) -> str:
+        return f"Put the contact on the list {phrases.quoted(config.list)}"
+
     def effect(self, place: lists.Place, lane: str) -> Effect:
         return Joining(place, lane)
 
@@ -71,6 +75,9 @@ class AddToList(_ListStep):
 class RemoveFromList(_ListStep):
     key = "remove_from_list"
     label = "Remove from list"
+
+    def sentence(self, config: ListConfig) -> str:
+        return f"Take the contact off the list {phrases.quoted(config.list)}"
 
     def effect(self, place: lists.Place, lane: str) -> Effect:
         return Leaving(place, lane)

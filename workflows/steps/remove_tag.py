@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from contacts.audiences import tags
+from workflows.definition import phrases
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
@@ -31,6 +32,9 @@ class RemoveTag(StepType):
     key = "remove_tag"
     label = "Remove tag"
     Config = RemoveTagConfig
+
+    def sentence(self, config: RemoveTagConfig) -> str:
+        return f"Take away the tag {phrases.quoted(config.tag)}"
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
         config: RemoveTagConfig = prepared

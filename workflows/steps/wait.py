@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -13,8 +14,10 @@ from django.conf import settings as installation
 from django.db import connection
 from pydantic import Field
 
-from contacts.durations import BadDuration, parse_duration, parse_offset
+from contacts import wall_clock
+from contacts.durations import BadDuration, parse_calendar, parse_duration, parse_offset
 from workflows import waits
+from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Name, Strict
 from workflows.steps.base import Advance, Cohort, Member, Outcome, StepType, WaitUntil
@@ -61,6 +64,24 @@ class Wait(StepType):
     label = "Wait"
     Config = WaitConfig
 
+    def sentence(self, config: WaitConfig) -> str:
+        spread = f", spread over {phrases.span(config.jitter)}" if config.jitter else ""
+        zone = "in the contact’s time zone"
+        at = f" at {config.at} {zone}" if config.at else ""
+        match config.mode:
+            case "duration":
+                return f"Wait {phrases.span(config.for_)}{spread}"
+            case "local_time" if config.weekday:
+                return f"Wait until {config.weekday.capitalize()}{at}{spread}"
+            case "local_time":
+                return f"Wait until it is {config.at} {zone}{spread}"
+            case "until":
+                return f"Wait until {config.until}{spread}"
+            case _:
+                side = "before" if (config.offset or "").startswith("-") else "after"
+                away = f"{phrases.span(config.offset)} {side} " if config.offset else ""
+                return f"Wait until {away}the date in {phrases.quoted(config.attribute)}{at}{spread}"
+
     def problems(self, config: WaitConfig, step: str) -> Iterable[Problem]:
         needed, optional = MODES[config.mode]
         given = config.given()
@@ -69,7 +90,7 @@ class Wait(StepType):
                 yield Problem(step, f"config.{name}", "missing", HINTS[name])
         for name in given.keys() - {*needed, *optional, "jitter"}:
             yield Problem(step, f"config.{name}", "unknown_field", f"a wait of mode {config.mode} has no {name!r}")
-        for name, read in (("for", parse_duration), ("offset", parse_offset), ("jitter", parse_duration)):
+        for name, read in (("for", parse_calendar), ("offset", parse_offset), ("jitter", parse_duration)):
             if name in given:
                 try:
                     read(given[name])
@@ -88,10 +109,11 @@ class Wait(StepType):
             if member.resumed:
                 outcomes.append(Advance())
                 continue
-            tz = waits.choose_zone(
-                zones.get(member.contact_id, ""), cohort.settings.default_timezone or "", installation.DEFAULT_TIMEZONE
-            )
+            theirs = zones.get(member.contact_id, "")
+            tz = wall_clock.choose_zone(theirs, cohort.settings.default_timezone or "", installation.DEFAULT_TIMEZONE)
             wake = _wake(config, tz, dates.get(member.contact_id, ""), now)
+            if wake is not None and theirs and "zone" in wake.intent and wall_clock.zone(theirs) is None:
+                wake = replace(wake, intent={**wake.intent, "unknown_zone": theirs[:60]})
             outcomes.append(_outcome(config, member, wake, now))
         return outcomes
 
@@ -102,7 +124,7 @@ def _wake(config: WaitConfig, tz: ZoneInfo, date: str, now: datetime) -> Wake | 
     at = time.fromisoformat(config.at) if config.at else None
     match config.mode:
         case "duration":
-            return waits.after_duration(arrived=now, duration=parse_duration(config.for_ or ""), tz=tz, speed=speed)
+            return waits.after_duration(arrived=now, duration=parse_calendar(config.for_ or ""), tz=tz, speed=speed)
         case "local_time":
             weekday = None if config.weekday is None else waits.WEEKDAYS.index(config.weekday)
             return waits.next_local_time(arrived=now, at=at or time(), weekday=weekday, tz=tz, speed=speed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
+from workflows.definition import phrases
 from workflows.definition.conditions import EVENT_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Name
@@ -24,6 +25,10 @@ class Event(TriggerType):
 
     def filter(self) -> dict[str, Any] | None:
         return self.where
+
+    def sentence(self) -> str:
+        where = f", if {phrases.condition(self.where)}" if self.where is not None else ""
+        return f"The event {phrases.quoted(self.event)} happens{where}"
 
     def problems(self) -> Iterable[Problem]:
         return condition_problems(self.where, None, f"{PLACE}.where", EVENT_SCOPE)

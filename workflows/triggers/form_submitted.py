@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from workflows.definition import phrases
 from workflows.definition.strict import Name
 from workflows.triggers.base import TriggerType, property_is
 
@@ -18,3 +19,9 @@ class FormSubmitted(TriggerType):
 
     def filter(self) -> dict[str, Any]:
         return property_is("form", self.form)
+
+    def standing(self) -> dict[str, Any]:
+        return {"event": "form_submitted", "where": self.filter()}
+
+    def sentence(self) -> str:
+        return f"The form {phrases.quoted(self.form)} is submitted"

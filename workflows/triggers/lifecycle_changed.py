@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from scoring import lifecycle
+from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.triggers.base import PLACE, TriggerType, property_is
 
@@ -20,6 +21,12 @@ class LifecycleChanged(TriggerType):
 
     def filter(self) -> dict[str, Any]:
         return property_is("to", self.to)
+
+    def standing(self) -> dict[str, Any]:
+        return {"field": "lifecycle_stage", "op": "eq", "value": self.to}
+
+    def sentence(self) -> str:
+        return f"The contact comes to the lifecycle stage {phrases.quoted(self.to)}"
 
     def problems(self) -> Iterable[Problem]:
         if self.to not in lifecycle.STAGES:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from contacts.audiences import lists
+from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Name
 from workflows.triggers.base import TriggerType, property_is, ref_missing
@@ -23,6 +24,12 @@ class ListJoined(TriggerType):
 
     def filter(self) -> dict[str, Any]:
         return property_is("list", self.list)
+
+    def standing(self) -> dict[str, Any]:
+        return {"in_list": self.list}
+
+    def sentence(self) -> str:
+        return f"The contact joins the list {phrases.quoted(self.list)}"
 
     def problems(self) -> Iterable[Problem]:
         if lists.unknown([self.list]):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from contacts.audiences import segments
+from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Name
 from workflows.triggers.base import TriggerType, property_is, ref_missing
@@ -22,6 +23,10 @@ class _OfASegment(TriggerType):
     def filter(self) -> dict[str, Any]:
         return property_is("segment", self.segment)
 
+    def sentence(self) -> str:
+        does = "enters" if self.type == "segment_entered" else "leaves"
+        return f"The contact {does} the segment {phrases.quoted(self.segment)}"
+
     def problems(self) -> Iterable[Problem]:
         if not segments.standings([self.segment]):
             yield ref_missing("segment", "segment", self.segment)
@@ -31,7 +36,13 @@ class SegmentEntered(_OfASegment):
     type: Literal["segment_entered"]
     label: ClassVar = "Segment entered"
 
+    def standing(self) -> dict[str, Any]:
+        return {"in_segment": self.segment}
+
 
 class SegmentLeft(_OfASegment):
     type: Literal["segment_left"]
     label: ClassVar = "Segment left"
+
+    def standing(self) -> dict[str, Any]:
+        return {"not": {"in_segment": self.segment}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from workflows.definition import phrases
 from workflows.definition.strict import Name
 from workflows.triggers.base import TriggerType, property_is
 
@@ -18,3 +19,9 @@ class TagAdded(TriggerType):
 
     def filter(self) -> dict[str, Any]:
         return property_is("tag", self.tag)
+
+    def standing(self) -> dict[str, Any]:
+        return {"has_tag": self.tag}
+
+    def sentence(self) -> str:
+        return f"The contact gets the tag {phrases.quoted(self.tag)}"

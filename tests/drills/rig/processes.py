@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from config import programs
+from config.lanes import queues_of
 from config.processes import die_with_parent
 from tests.drills.rig import processor
 
@@ -183,7 +184,18 @@ def web(port: int) -> Program:
 def worker(lane: str, number: int = 1) -> Program:
     """As the product runs it (see `config.programs`), but several of a lane."""
     name = f"{lane}-{number}"
-    command = [PYTHON, *programs.CELERY, "worker", "-Q", lane, "-n", f"{name}@rig", *programs.WORKER, "-l", "INFO"]
+    command = [
+        PYTHON,
+        *programs.CELERY,
+        "worker",
+        "-Q",
+        queues_of(lane),
+        "-n",
+        f"{name}@rig",
+        *programs.WORKER,
+        "-l",
+        "INFO",
+    ]
     kind = "sender" if lane.startswith("delivery") else "worker"
     return Program(f"worker-{name}", kind, command, is_ready=lambda log: " ready." in log)
 

@@ -1,20 +1,22 @@
-"""Send an e-mail: leaves a message with the post office and goes on at once, whatever becomes of it."""
+"""Send an e-mail, an SMS or a push message: leaves it with the post office and goes on at once, whatever becomes of
+it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from delivery import outbox, templates
 from delivery.requests import SendRequest
+from workflows.definition import phrases
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 
-class SendEmailConfig(Strict):
+class SendConfig(Strict):
     template: Annotated[str, Field(min_length=1, max_length=100)]
     topic: str = ""
 
@@ -30,18 +32,23 @@ class Send:
         outbox.enqueue([effect.request for effect in effects], now=now)
 
 
-class SendEmail(StepType):
-    key = "send_email"
-    label = "Send email"
-    Config = SendEmailConfig
+class _SendStep(StepType):
+    channel: ClassVar[str]
+    Config = SendConfig
+
+    def sentence(self, config: SendConfig) -> str:
+        topic = f", as one of {phrases.quoted(config.topic)}" if config.topic else ""
+        return f"{self.label} {phrases.quoted(config.template)}{topic}"
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
-        config: SendEmailConfig = prepared
+        config: SendConfig = prepared
         version_id = templates.live_version_ids([config.template]).get(config.template)
         if version_id is None:  # deleted since the workflow was published: the contact goes on, the journal says why
             return [Advance(detail={"skipped": "no_template", "template": config.template}) for _ in cohort.members]
         about = {"workflow": cohort.workflow_slug, "step": cohort.step, "template": config.template}
         settings = cohort.settings
+        hours = settings.quiet_hours
+        quiet = hours and {**hours.model_dump(by_alias=True), "timezone": settings.default_timezone or ""}
         return [
             Advance(
                 detail={"template_version": version_id},
@@ -49,7 +56,7 @@ class SendEmail(StepType):
                     Send(
                         SendRequest(
                             contact_id=member.contact_id,
-                            channel="email",
+                            channel=self.channel,
                             template_version_id=version_id,
                             idempotency_key=f"enrolment:{member.enrolment_id}:{member.seq}",
                             message_class=settings.message_class,
@@ -58,6 +65,7 @@ class SendEmail(StepType):
                             override_cap=settings.override_frequency_cap,
                             lane=cohort.lane,
                             context={"about": about, "trigger": member.trigger.get("properties", {})},
+                            quiet_hours=quiet or None,
                             workflow_id=cohort.workflow_id,
                             version_id=cohort.version_id,
                             step=cohort.step,
@@ -68,3 +76,21 @@ class SendEmail(StepType):
             )
             for member in cohort.members
         ]
+
+
+class SendEmail(_SendStep):
+    key = "send_email"
+    label = "Send email"
+    channel = "email"
+
+
+class SendSms(_SendStep):
+    key = "send_sms"
+    label = "Send SMS"
+    channel = "sms"
+
+
+class SendPush(_SendStep):
+    key = "send_push"
+    label = "Send push message"
+    channel = "push"

@@ -1,0 +1,37 @@
+"""`retime`: let waits end by the time zone data that is installed now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from tzdata import IANA_VERSION
+
+from contacts import transactions
+from contacts.progress import Progress
+from workflows import retiming
+from workflows.models import Enrolment
+
+
+class Command(BaseCommand):
+    help = (
+        "After an update of the time zone data: derive the wake times of everybody who waits for a local time anew. "
+        "A contact's own change of zone moves nothing. May run beside everything else, and again."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        total = Enrolment.objects.filter(state="waiting").count()
+        progress, looked_at, moved = Progress(self.stderr), 0, 0
+        after: int | None = 0
+        while after is not None:
+            batch = transactions.run(partial(_batch, after))
+            after, looked_at, moved = batch.after, looked_at + batch.looked_at, moved + batch.moved
+            progress.show(looked_at, total, f"{moved:,} moved")
+        progress.clear()
+        self.stdout.write(f"time zone data {IANA_VERSION}: {looked_at:,} waits looked at, {moved:,} moved")
+
+
+def _batch(after: int, now: datetime) -> retiming.Retimed:
+    return retiming.retime_batch(after=after, now=now)

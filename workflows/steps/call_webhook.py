@@ -1,0 +1,149 @@
+"""Call somebody's server, wait for the answer, and go on with it: `trigger.webhook.<step>` has `status` and `body`.
+
+The step writes a row, and `webhook_calls` makes the call. A call that fails goes on, too, once it is given up; the
+journal says so, and a branch may ask for `trigger.webhook.<step>.status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from contacts.collect import strict_json
+from workflows import hops, merge_fields, webhook_bodies, webhook_calls
+from workflows.definition import phrases
+from workflows.definition.problems import Problem
+from workflows.definition.references import reference_problems
+from workflows.definition.strict import Strict
+from workflows.merge_fields import Profile
+from workflows.steps.base import Advance, Cohort, KeepWaiting, Member, Outcome, StepType, WaitUntil
+from workflows.webhook_bodies import CannotFill
+from workflows.webhook_calls import NewCall, Result
+
+PATIENCE = timedelta(hours=1)  # then the journey goes on without the answer, whatever the queue is doing
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class CallWebhookConfig(Strict):
+    """`url` may hold variables in its path and query: {{contact.email}}, {{trigger.order_id}}. `body` is JSON whose
+    texts may hold variables, and whose values may be {"ref": "trigger.NAME"}; without one, POST, PUT and PATCH send the
+    contact and the entry event."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    headers: Annotated[dict[str, Annotated[str, Field(max_length=2000)]], Field(max_length=30)] = {}
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class Calling:
+    call: NewCall
+
+    @classmethod
+    def apply(cls, effects: list[Calling], now: datetime) -> None:
+        webhook_calls.enqueue([effect.call for effect in effects], lane=effects[0].call.lane, now=now)
+
+
+@dataclass(frozen=True)
+class GivingUp:
+    """The journey goes on without the answer; a call that was not made yet is not made any more."""
+
+    enrolment_id: int
+    step: str
+
+    @classmethod
+    def apply(cls, effects: list[GivingUp], now: datetime) -> None:
+        webhook_calls.give_up([(effect.enrolment_id, effect.step) for effect in effects], now=now)
+
+
+class CallWebhook(StepType):
+    key = "call_webhook"
+    label = "Call webhook"
+    Config = CallWebhookConfig
+
+    def problems(self, config: CallWebhookConfig, step: str) -> Iterable[Problem]:
+        if fault := webhook_bodies.url_fault(config.url):
+            yield Problem(step, "config.url", *fault)
+        for name, value in config.headers.items():
+            if wrong := webhook_bodies.header_fault(name, value):
+                yield Problem(step, f"config.headers.{name}", "bad_value", wrong)
+        yield from reference_problems(config.body, step, "config.body")
+        for field, wrong in webhook_bodies.body_faults(config.body, "config.body"):
+            yield Problem(step, field, "bad_value", wrong)
+        if unfit := strict_json.fault_in({"body": config.body}, strict_json.DOCUMENT):
+            yield Problem(step, ".".join(["config", *map(str, unfit.loc)]), unfit.code, unfit.msg)
+
+    def sentence(self, config: CallWebhookConfig) -> str:
+        given = config.model_dump(exclude_unset=True, include={"headers", "body"})
+        with_ = f", with {phrases.settings(given)}" if given else ""
+        return f"Call {config.method} {phrases.clipped(config.url)}{with_}, and wait for the answer"
+
+    def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
+        config: CallWebhookConfig = prepared
+        resumed = [member.enrolment_id for member in cohort.members if member.resumed]
+        arriving = {member.contact_id for member in cohort.members if not member.resumed}
+        results = webhook_calls.results(resumed, cohort.step) if resumed else {}
+        people = merge_fields.profiles(arriving) if arriving else {}
+        return [
+            _answered(cohort, member, results.get(member.enrolment_id), now)
+            if member.resumed
+            else _call(cohort, member, people[member.contact_id], config, now)
+            for member in cohort.members
+        ]
+
+
+def _answered(cohort: Cohort, member: Member, result: Result | None, now: datetime) -> Outcome:
+    if result is None:
+        return Advance(detail={"failed": "no_call"})
+    if result.is_final:
+        return Advance(detail=result.detail)
+    give_up_at = (member.waiting_since or now) + PATIENCE
+    if now < give_up_at:
+        return KeepWaiting(give_up_at)
+    return Advance(detail={"failed": "no_answer_in_time"}, effects=(GivingUp(member.enrolment_id, cohort.step),))
+
+
+def _call(cohort: Cohort, member: Member, profile: Profile, config: CallWebhookConfig, now: datetime) -> Outcome:
+    if hops.onward(member.trigger, cohort.workflow_slug) is None:
+        return Advance(detail={"skipped": "loop", "journeys": hops.MOST})
+    standard = _standard_body(cohort, member, profile, now) if config.method in WITH_BODY else None
+    try:
+        filled = webhook_bodies.fill(
+            url=config.url,
+            headers=config.headers,
+            body=config.body,
+            standard=standard,
+            data=profile.data(member.trigger),
+            trigger=member.trigger,
+        )
+    except CannotFill as error:
+        return Advance(detail={"failed": str(error)})
+    call = NewCall(
+        enrolment_id=member.enrolment_id,
+        seq=member.seq,
+        contact_id=member.contact_id,
+        workflow_id=cohort.workflow_id,
+        step=cohort.step,
+        lane=cohort.lane,
+        method=config.method,
+        url=filled.url,
+        headers=filled.headers,
+        body=filled.body,
+    )
+    return WaitUntil(now + PATIENCE, effects=(Calling(call),))
+
+
+def _standard_body(cohort: Cohort, member: Member, profile: Profile, now: datetime) -> dict[str, Any]:
+    return {
+        "type": "journey.step_reached",
+        "timestamp": now.isoformat(),
+        "data": {
+            "workflow": cohort.workflow_slug,
+            "step": cohort.step,
+            "contact": {**profile.fields, "attributes": dict(profile.attributes)},
+            "trigger": dict(member.trigger),
+        },
+    }

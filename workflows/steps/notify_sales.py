@@ -1,0 +1,89 @@
+"""Tell the contact's owner: a task in the admin, and a mail about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.conf import settings
+from pydantic import Field
+
+from contacts.identifiers import is_email
+from delivery import notices
+from delivery.mustache import BadMustache
+from delivery.notices import Notice
+from workflows import merge_fields, sales
+from workflows.definition import phrases
+from workflows.definition.problems import Problem
+from workflows.definition.strict import Strict
+from workflows.merge_fields import Profile
+from workflows.sales import NewTask
+from workflows.steps.base import Advance, Cohort, Effect, Member, Outcome, StepType
+
+LONGEST = 10_000  # characters of a message, once it is filled
+
+
+class NotifySalesConfig(Strict):
+    """`message` may name what templates may: {{contact.email}}, {{plan}}, {{trigger.total}}."""
+
+    message: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+
+
+@dataclass(frozen=True)
+class Tasking:
+    task: NewTask
+
+    @classmethod
+    def apply(cls, effects: list[Tasking], now: datetime) -> None:
+        sales.make([effect.task for effect in effects], now=now)
+
+
+@dataclass(frozen=True)
+class Telling:
+    notice: Notice
+
+    @classmethod
+    def apply(cls, effects: list[Telling], now: datetime) -> None:
+        notices.enqueue([effect.notice for effect in effects], now=now)
+
+
+class NotifySales(StepType):
+    key = "notify_sales"
+    label = "Notify sales"
+    Config = NotifySalesConfig
+
+    def problems(self, config: NotifySalesConfig, step: str) -> Iterable[Problem]:
+        if fault := merge_fields.fault_in(config.message):
+            yield Problem(step, "config.message", "bad_value", fault)
+
+    def sentence(self, config: NotifySalesConfig) -> str:
+        return f"Ask the contact's owner to act: {phrases.quoted(config.message)}"
+
+    def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
+        config: NotifySalesConfig = prepared
+        people = merge_fields.profiles({member.contact_id for member in cohort.members})
+        return [_one(cohort, member, people[member.contact_id], config.message) for member in cohort.members]
+
+
+def _one(cohort: Cohort, member: Member, profile: Profile, message: str) -> Outcome:
+    try:
+        words = merge_fields.filled(message, profile.data(member.trigger))[:LONGEST]
+    except BadMustache:
+        return Advance(detail={"skipped": "render_error"})
+    owner = profile.fields["owner_email"].strip()
+    task = NewTask(member.enrolment_id, member.seq, member.contact_id, cohort.workflow_id, owner, words)
+    effects: tuple[Effect, ...] = (Tasking(task),)
+    if not is_email(owner):
+        return Advance(detail={"mail": "bad_address" if owner else "no_owner"}, effects=effects)
+    who = profile.fields["email"] or profile.fields["external_id"] or f"contact {profile.fields['id']}"
+    notice = Notice(
+        contact_id=member.contact_id,
+        to_address=owner,
+        subject=f"Sales task: {who}",
+        text=f"{words}\n\n--\n{who}: {settings.PUBLIC_URL}/admin/contacts/contact/{member.contact_id}/change/\n",
+        key=f"enrolment:{member.enrolment_id}:{member.seq}",
+        lane=cohort.lane,
+    )
+    return Advance(effects=(*effects, Telling(notice)))
