@@ -37,6 +37,12 @@ class BadRequest(exceptions.APIException):
         self.faults = list(faults)
 
 
+def refuse_null_characters(asked: Mapping[str, str]) -> None:
+    """For the parts of a query string that are compared with text in PostgreSQL, which has none of them."""
+    if faults := [Fault("nul", "holds the character U+0000", (name,)) for name in asked if "\x00" in asked[name]]:
+        raise BadRequest(faults=faults)
+
+
 class TooLarge(exceptions.APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "The body is larger than this address takes."

@@ -25,7 +25,8 @@ class RecordedEvent(NamedTuple):
 events_recorded = Signal()
 
 # contact_ids: tuple[int, ...], kinds: frozenset of "attribute", "tag", "list", "field", "created", "segment",
-# "consent", lane: "urgent" | "bulk", now: datetime
+# "consent", and "new" (all of them came to be in this transaction: nobody else can have met them),
+# lane: "urgent" | "bulk", now: datetime
 contacts_changed = Signal()
 
 # withdrawn: tuple[contacts.consent.Consent, ...] (never empty; all of them denials), now: datetime.

@@ -21,7 +21,7 @@ from contacts.faults import Fault
 from contacts.identifiers import canonical, is_email
 from contacts.models import Contact, ContactIdentity
 from contacts.paging import NewestFirst
-from contacts.problems import BadRequest
+from contacts.problems import BadRequest, refuse_null_characters
 from delivery import addresses, stopping, suppression
 from delivery.models import Message, OutboxEntry, SendLogEntry, Suppression
 from delivery.models.message import OPEN_STATES, STATES
@@ -84,6 +84,7 @@ class Messages(ListAPIView[Message]):
 
 def _wanted(asked: Mapping[str, str]) -> list[Q]:
     """The filters of the query string. Raises BadRequest."""
+    refuse_null_characters(asked)
     wanted = []
     if state := asked.get("state"):
         if state not in STATES:

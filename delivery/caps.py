@@ -1,8 +1,11 @@
 """The frequency cap: how many marketing e-mails one contact may get in a rolling day and a rolling week.
 
-The count is the sum of `cap_delta` over `contact_send_log`, placed in time by `counts_at`, the end of the lease: the
-last instant at which the request may have started. So a request that no longer counts did start more than a window
-ago. A claim counts at once; what turns out not to have been sent gives its place back; what is in doubt keeps it.
+The count is the sum of `cap_delta` over `contact_send_log`, placed in time by `counts_at`, the instant of the claim;
+the request starts within the lease after it, two seconds. A claim counts at once; what turns out not to have been sent
+gives its place back; what is in doubt keeps it.
+
+A mail a day, from a wait of a day between two of them, comes to the gate a day after the last one, give or take how
+long either lay in the queue. So what finds no place, and would find one SOON, is put off until then.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from django.conf import settings
 from django.db import connection
 
 DAY, WEEK = timedelta(hours=24), timedelta(hours=168)
+SOON = timedelta(minutes=1)
+LEAST = timedelta(seconds=2)  # under a TIME_SPEED, which makes no queue shorter
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,21 @@ class Cap:
 
 
 @dataclass(frozen=True)
+class Soon:
+    """What will still count `at` an instant SOON, when the first of what counts now have left their window."""
+
+    at: datetime
+    day: int
+    week: int
+
+
+@dataclass(frozen=True)
 class Sent:
-    """What counts in the day and the week that end now."""
+    """What counts in the day and the week that end now. `soon` None: all of it counts for longer than that."""
 
     day: int = 0
     week: int = 0
+    soon: Soon | None = None
 
 
 def cap_of(own: Mapping[str, Any] | None) -> Cap:
@@ -51,8 +66,8 @@ def _member(own: Mapping[str, Any], name: str, default: int) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else default
 
 
-def places(cap: Cap, sent: Sent) -> int | None:
-    """How many more may be sent now; None: any number."""
+def places(cap: Cap, sent: Sent | Soon) -> int | None:
+    """How many more may be sent then; None: any number."""
     limits = ((cap.per_day, sent.day), (cap.per_week, sent.week))
     left = [max(limit - used, 0) for limit, used in limits if limit is not None]
     return min(left) if left else None
@@ -60,14 +75,34 @@ def places(cap: Cap, sent: Sent) -> int | None:
 
 def count(contact_ids: Collection[int], *, now: datetime) -> dict[int, Sent]:
     """What counts for these contacts; absent: nothing. Read it under the locks of the contacts."""
+    day, week = DAY / settings.TIME_SPEED, WEEK / settings.TIME_SPEED
+    soon = max(SOON / settings.TIME_SPEED, LEAST)
+    asked: dict[str, Any] = {
+        "contacts": list(contact_ids),
+        "day": now - day,
+        "day_soon": now - day + soon,
+        "day_long": day,
+        "week": now - week,
+        "week_soon": now - week + soon,
+        "week_long": week,
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT contact_id, COALESCE(sum(cap_delta) FILTER (WHERE counts_at > %s), 0), sum(cap_delta)
+            SELECT contact_id,
+                   COALESCE(sum(cap_delta) FILTER (WHERE counts_at > %(day)s), 0), sum(cap_delta),
+                   GREATEST(max(counts_at) FILTER (WHERE counts_at > %(day)s AND counts_at <= %(day_soon)s)
+                                + %(day_long)s::interval,
+                            max(counts_at) FILTER (WHERE counts_at <= %(week_soon)s) + %(week_long)s::interval),
+                   COALESCE(sum(cap_delta) FILTER (WHERE counts_at > %(day_soon)s), 0),
+                   COALESCE(sum(cap_delta) FILTER (WHERE counts_at > %(week_soon)s), 0)
               FROM contact_send_log
-             WHERE contact_id = ANY(%s) AND cap_delta <> 0 AND counts_at > %s
+             WHERE contact_id = ANY(%(contacts)s) AND cap_delta <> 0 AND counts_at > %(week)s
              GROUP BY contact_id
             """,
-            [now - DAY / settings.TIME_SPEED, list(contact_ids), now - WEEK / settings.TIME_SPEED],
+            asked,
         )
-        return {contact_id: Sent(day, week) for contact_id, day, week in cursor.fetchall()}
+        return {
+            contact_id: Sent(in_day, in_week, Soon(at, day_then, week_then) if at is not None else None)
+            for contact_id, in_day, in_week, at, day_then, week_then in cursor.fetchall()
+        }

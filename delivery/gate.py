@@ -262,6 +262,12 @@ def _candidate(due: Due, address_id: int | None, person: Person | None, now: dat
     )
 
 
+def _due_at(until: datetime, reason: str, now: datetime) -> datetime:
+    """A place under the cap is free at that instant; quiet hours end by the clock on the wall, which TIME_SPEED does
+    not turn."""
+    return until if reason == verdicts.CAP else now + (until - now) / settings.TIME_SPEED
+
+
 def _write(
     taken: Sequence[Due], decided: Sequence[Verdict], rows: Mapping[Place, int], *, provider: str, now: datetime
 ) -> None:
@@ -279,11 +285,11 @@ def _write(
             address_id=rows.get(_where(due)),
             provider=provider if is_claim else "",
             cap_delta=verdict.cap_delta,
-            counts_at=lease_until if verdict.cap_delta else None,
+            counts_at=now if verdict.cap_delta else None,
             evidence=verdict.evidence,
         )
         if verdict.until is not None:
-            later.append((entry, now + (verdict.until - now) / settings.TIME_SPEED, due.attempt))
+            later.append((entry, _due_at(verdict.until, verdict.reason, now), due.attempt))
         else:
             (claims if is_claim else skips).append(entry)
     with connection.cursor() as cursor:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from delivery.caps import Cap, Sent, places
+from delivery.caps import Cap, Sent, Soon, places
 from delivery.quiet_hours import REASON, Quiet
 
 ALL = "all"
+CAP = "frequency_cap"
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,24 @@ def _in_quiet_hours(candidate: Candidate, quiet: Quiet) -> Verdict:
 
 
 def _within_cap(candidate: Candidate, cap: Cap, sent: Sent, place_in_line: int) -> Verdict:
-    evidence = {
+    evidence: dict[str, Any] = {
         "per_day": cap.per_day,
         "per_week": cap.per_week,
         "sent_day": sent.day,
         "sent_week": sent.week,
         "place_in_line": place_in_line,
     }
+    if _has_place(place_in_line, cap, sent):
+        return Verdict(candidate.message_id, "claimed", cap_delta=1, evidence=evidence)
+    if sent.soon is not None and _has_place(place_in_line, cap, sent.soon):
+        evidence |= {"until": sent.soon.at.isoformat()}
+        return Verdict(candidate.message_id, "deferred", CAP, evidence=evidence, until=sent.soon.at)
+    return Verdict(candidate.message_id, "capped", CAP, evidence=evidence)
+
+
+def _has_place(place_in_line: int, cap: Cap, sent: Sent | Soon) -> bool:
     left = places(cap, sent)
-    if left is not None and place_in_line > left:
-        return Verdict(candidate.message_id, "capped", "frequency_cap", evidence=evidence)
-    return Verdict(candidate.message_id, "claimed", cap_delta=1, evidence=evidence)
+    return left is None or place_in_line <= left
 
 
 def _places_in_line(known: Known) -> dict[int, int]:

@@ -30,7 +30,7 @@ DEEDS: Mapping[str, str] = {
     "suppressed": "Not sent",
     "capped": "Not sent",
     "cancelled": "Cancelled before it was sent",
-    "deferred": "Put off to the end of the quiet hours",
+    "deferred": "Put off for now",
 }
 
 REASONS: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from contacts import clock, events, transactions
 from contacts.models import Contact
 from delivery import templates
-from workflows import admission, engine, entry_requests, entry_work, intake, looking, pausing, publishing
+from workflows import admission, archiving, engine, entry_requests, entry_work, intake, looking, pausing, publishing
 from workflows.models import Enrolment, JournalEntry
 
 PLAIN_TEMPLATE = {"preheader": "", "html": "<p>Hello</p>", "text": "Hello"}
@@ -96,7 +96,7 @@ def run(*, lanes: Sequence[str] = ("urgent", "bulk"), limit: int = 500) -> None:
         busy += look_again(lanes)
         busy += [admission.admit_batch(lane=lane) for lane in lanes]
         busy += [engine.advance_batch(lane=lane, limit=limit) for lane in lanes]
-        busy += [pausing.release_batch()]
+        busy += [pausing.release_batch(), transactions.run(archiving.empty_batch)]
         if not any(busy):
             return
     raise AssertionError("the engine never came to rest")

@@ -19,12 +19,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from contacts import transactions
-from contacts.models import Contact
+from contacts import problems, transactions
+from contacts.faults import Fault
+from contacts.identifiers import canonical
+from contacts.models import Contact, ContactIdentity
 from contacts.paging import NewestFirst
-from contacts.problems import BadRequest, TooLarge
+from contacts.problems import BadRequest, TooLarge, refuse_null_characters
 from workflows import importing, publishing
 from workflows.definition import limits
+from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition
 from workflows.definition.validation import validate
 from workflows.models import Enrolment, Workflow, WorkflowVersion
@@ -46,6 +49,12 @@ class Conflict(exceptions.APIException):
 
     status_code = 409
     default_code = "conflict"
+
+
+def conflict(error: Exception) -> Conflict:
+    """What a room said, as a sentence."""
+    said = str(error)
+    return Conflict(f"{said[:1].upper()}{said[1:]}.")
 
 
 class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
@@ -124,11 +133,11 @@ def store(request: Request, slug: str | None) -> Workflow:
     """Write the definition in the request's body into the draft of its slug."""
     definition = request.data
     if not isinstance(definition, dict):
-        raise BadRequest("The body must be a definition: a JSON object.")
+        raise BadRequest(faults=[Fault("type", "the body must be a definition: a JSON object")])
     if slug is not None and definition.setdefault("slug", slug) != slug:
-        raise BadRequest(f"The definition's slug must be {slug!r}, as in the address.")
+        raise BadRequest(faults=[Fault("mismatch", f"must be {slug!r}, as in the address", ("slug",))])
     if not isinstance(definition.get("slug"), str) or not definition["slug"]:
-        raise BadRequest("The definition needs a slug.")
+        raise BadRequest(faults=[Fault("missing", "a definition needs a slug", ("slug",))])
     if fault := limits.fault_of(definition):
         raise TooLarge(f"The definition {fault.msg}.") if fault.code == "too_large" else BadRequest(faults=[fault])
     definition = importing.translated(definition)
@@ -185,12 +194,12 @@ class Validate(APIView):
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses=Verdict)
     def post(self, request: Request, slug: str) -> Response:
-        problems = validate(request.data or find(slug).draft)
-        return Response({"valid": not errors(problems), "problems": [each.as_dict() for each in problems]})
+        found = validate(request.data or find(slug).draft)
+        return Response({"valid": not errors(found), "problems": [each.as_dict() for each in found]})
 
 
-def errors(problems: list[Any]) -> list[Any]:
-    return [problem for problem in problems if problem.severity == "error"]
+def errors(found: list[Any]) -> list[Any]:
+    return [problem for problem in found if problem.severity == "error"]
 
 
 class PublishInput(serializers.Serializer[Any]):
@@ -200,7 +209,8 @@ class PublishInput(serializers.Serializer[Any]):
 
 
 class Publish(APIView):
-    """Freeze the draft as the next version. 422 with the problems where it has errors."""
+    """Freeze the draft as the next version. 422 with the problems where it has errors: a problem document whose
+    `errors` name the places in the definition, and the verdict of `/validate` beside them."""
 
     required_scope = "workflows:publish"
 
@@ -213,11 +223,23 @@ class Publish(APIView):
         try:
             transactions.run(lambda now: publishing.publish(slug=slug, by=by, note=note, now=now))
         except CannotPublish as error:
-            problems = [each.as_dict() for each in error.problems]
-            return Response({"valid": False, "problems": problems}, status=422)
+            return _refused(error)
         except UnableToChange as error:
-            raise Conflict(str(error)) from error
+            raise conflict(error) from error
         return answer(find(slug))
+
+
+def _refused(error: CannotPublish) -> Response:
+    faults = [Fault(each.code, each.message, _place(each)) for each in error.problems]
+    verdict = {"valid": False, "problems": [each.as_dict() for each in error.problems]}
+    said = problems.body(422, "The draft has problems, so it was not published.", faults)
+    return Response({**said, **verdict}, status=422, content_type=problems.CONTENT_TYPE)
+
+
+def _place(problem: Problem) -> tuple[str, ...]:
+    """Where it is, from the top of the definition."""
+    inside = tuple(part for part in problem.field.split(".") if part)
+    return ("steps", problem.step, *inside) if problem.step is not None else inside
 
 
 class Move(APIView):
@@ -232,7 +254,7 @@ class Move(APIView):
         try:
             transactions.run(lambda now: type(self).deed(slug=slug, now=now))
         except UnableToChange as error:
-            raise Conflict(str(error)) from error
+            raise conflict(error) from error
         return answer(find(slug))
 
 
@@ -261,7 +283,8 @@ class VersionList(ListAPIView[WorkflowVersion]):
 
 
 class EnrolmentList(ListAPIView[Enrolment]):
-    """Who is or was in the workflow, newest first; `?state=` and `?contact=` (its id) narrow."""
+    """Who is or was in the workflow, newest first; `?state=`, `?step=`, `?contact=` (its id), `?external_id=` and
+    `?email=` narrow."""
 
     required_scope = "workflows:read"
     serializer_class = EnrolmentSerializer
@@ -272,9 +295,14 @@ class EnrolmentList(ListAPIView[Enrolment]):
     def get_queryset(self) -> Any:
         people = Contact.objects.filter(pk=OuterRef("contact_id"))
         rows = Enrolment.objects.filter(workflow=find(self.kwargs["slug"])).select_related("version")
-        contact = self.request.query_params.get("contact")
-        if contact:
+        asked = self.request.query_params
+        refuse_null_characters(asked)
+        if contact := asked.get("contact"):
             rows = rows.filter(contact_id__in=Contact.objects.filter(public_id=_uuid(contact)).values("pk"))
+        for kind in ("external_id", "email"):
+            if value := asked.get(kind):
+                known = ContactIdentity.objects.filter(kind=kind, value=canonical(kind, value))
+                rows = rows.filter(contact_id__in=known.values("contact_id"))
         return rows.annotate(contact_public_id=Subquery(people.values("public_id")[:1]))
 
 
@@ -282,7 +310,7 @@ def _uuid(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError as error:
-        raise BadRequest("contact: expected the id of a contact.") from error
+        raise BadRequest(faults=[Fault("type", "expected the id of a contact", ("contact",))]) from error
 
 
 class Schema(APIView):

@@ -18,7 +18,7 @@ from contacts import transactions
 from contacts.faults import Fault
 from contacts.models import Contact
 from contacts.paging import NewestFirst
-from contacts.problems import BadRequest
+from contacts.problems import BadRequest, refuse_null_characters
 from workflows import api, brake, dead_letters
 from workflows.dead_letters import DEEDS
 from workflows.models import DeadLetter, Enrolment, EnrolmentBrake, Workflow
@@ -76,6 +76,7 @@ class DeadLetterList(ListAPIView[DeadLetter]):
 
     def get_queryset(self) -> QuerySet[DeadLetter]:
         asked = self.request.query_params
+        refuse_null_characters(asked)
         found = rows().filter(state=_one_of("state", asked.get("state", "open"), STATES))
         if slug := asked.get("workflow"):
             found = found.filter(workflow_id=api.find(slug).pk)

@@ -26,33 +26,35 @@ from contacts.models import Contact
 from contacts.paging import NewestFirst, Page
 from contacts.problems import BadRequest
 from workflows import enrolling, entry_runs
-from workflows.api import Conflict, find
+from workflows.api import Conflict, conflict, find
 from workflows.enrolling import Asked, NotLive
 from workflows.models import EntryRun, Workflow
 
 MOST_CONTACTS = 1000
-FIELDS = frozenset({"contacts", "audience", "properties", "lane", "dry_run"})
+FIELDS = frozenset({"contact", "contacts", "audience", "properties", "lane", "dry_run"})
 
+_PERSON = {
+    "oneOf": [
+        {"type": "string", "format": "uuid"},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {kind: {"type": "string"} for kind in ("id", *KINDS)},
+        },
+    ]
+}
 _ENROL = {
     "application/json": {
         "type": "object",
-        "description": "Either `contacts` or `audience`.",
+        "description": "One of `contacts`, `contact` (a single one) and `audience`.",
         "properties": {
             "contacts": {
                 "type": "array",
                 "minItems": 1,
                 "maxItems": MOST_CONTACTS,
-                "items": {
-                    "oneOf": [
-                        {"type": "string", "format": "uuid"},
-                        {
-                            "type": "object",
-                            "minProperties": 1,
-                            "properties": {kind: {"type": "string"} for kind in ("id", *KINDS)},
-                        },
-                    ]
-                },
+                "items": _PERSON,
             },
+            "contact": _PERSON,
             "audience": {"type": "object", "description": 'A condition, or {"segment": slug}.'},
             "properties": {"type": "object", "description": "What `trigger.*` means in the journey."},
             "lane": {"type": "string", "enum": ["urgent", "bulk"], "description": "Of `contacts`; else the journey's."},
@@ -79,7 +81,7 @@ class EnrolledShape(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
 
 
-class RunShape(serializers.ModelSerializer[EntryRun]):
+class EntryRunShape(serializers.ModelSerializer[EntryRun]):
     """`expected`: how many were counted before it began; null: it was not counted. `share`: how far it is, 0 to 1."""
 
     id = serializers.UUIDField(source="public_id")
@@ -98,7 +100,7 @@ class RunShape(serializers.ModelSerializer[EntryRun]):
 
 
 class RunPage(Page):
-    results = RunShape(many=True)
+    results = EntryRunShape(many=True)
 
 
 class Enrol(APIView):
@@ -107,7 +109,7 @@ class Enrol(APIView):
     @extend_schema(
         operation_id="workflows_enrol",
         request=_ENROL,
-        responses={200: EnrolledShape, 202: RunShape, 409: OpenApiTypes.OBJECT},
+        responses={200: EnrolledShape, 202: EntryRunShape, 409: OpenApiTypes.OBJECT},
     )
     def post(self, request: Request, slug: str) -> Response:
         """Bring people into a live journey, whatever its trigger is; 409 if it is not live. They pass its audience, its
@@ -123,14 +125,14 @@ class Enrol(APIView):
                 return _enrol(workflow, body)
             return _begin(workflow, body, f"key {request.auth.name}")
         except NotLive as error:
-            raise Conflict(str(error).capitalize() + ".") from error
+            raise conflict(error) from error
 
 
 class RunList(ListAPIView[EntryRun]):
     """The runs that brought people in, the newest first."""
 
     required_scope = "workflows:read"
-    serializer_class = RunShape
+    serializer_class = EntryRunShape
     pagination_class = NewestFirst
     filterset_fields: ClassVar = ["kind", "state"]
     queryset = EntryRun.objects.none()  # of which model, for the schema
@@ -142,22 +144,22 @@ class RunList(ListAPIView[EntryRun]):
 class RunDetail(APIView):
     required_scope = "workflows:read"
 
-    @extend_schema(operation_id="workflows_run", responses=RunShape)
+    @extend_schema(operation_id="workflows_run", responses=EntryRunShape)
     def get(self, request: Request, slug: str, public_id: str) -> Response:
         """How far it is."""
-        return Response(RunShape(_run(slug, public_id)).data)
+        return Response(EntryRunShape(_run(slug, public_id)).data)
 
 
 class RunStop(APIView):
     required_scope = "workflows:write"
 
-    @extend_schema(operation_id="workflows_run_stop", request=None, responses=RunShape)
+    @extend_schema(operation_id="workflows_run_stop", request=None, responses=EntryRunShape)
     def post(self, request: Request, slug: str, public_id: str) -> Response:
         """Bring in nobody else; whoever entered stays. 409 if it is over."""
         run = _run(slug, public_id)
         if not transactions.run(lambda now: entry_runs.stop(public_id=run.public_id, now=now)):
             raise Conflict("This run is over.")
-        return Response(RunShape(_run(slug, public_id)).data)
+        return Response(EntryRunShape(_run(slug, public_id)).data)
 
 
 def _run(slug: str, public_id: str) -> EntryRun:
@@ -198,7 +200,7 @@ def _begin(workflow: Workflow, body: Mapping[str, Any], by: str) -> Response:
         )
 
     run = transactions.run(work)
-    return Response(RunShape(_run(workflow.slug, str(run.public_id))).data, status=202)
+    return Response(EntryRunShape(_run(workflow.slug, str(run.public_id))).data, status=202)
 
 
 def _counted(workflow: Workflow, audience: Any) -> dict[str, Any]:
@@ -234,8 +236,10 @@ def _body(said: Any) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise BadRequest("The body must be an object.")
     faults = [Fault("unknown", "is no field of this request", (name,)) for name in sorted(set(said) - FIELDS)]
-    if ("contacts" in said) == ("audience" in said):
+    if sum(name in said for name in ("contact", "contacts", "audience")) != 1:
         faults.append(Fault("missing", "say either contacts or audience", ("contacts",)))
+    if "contact" in said:
+        said = {**said, "contacts": [said["contact"]]}
     people = said.get("contacts", [None])
     if not isinstance(people, list) or not 1 <= len(people) <= MOST_CONTACTS:
         faults.append(Fault("length", f"must be a list of 1 to {MOST_CONTACTS} contacts", ("contacts",)))

@@ -142,7 +142,7 @@ class PlanDetail(APIView):
 
     required_scope = "workflows:read"
 
-    @extend_schema(responses=PlanShape)
+    @extend_schema(operation_id="workflows_plan_detail", responses=PlanShape)
     def get(self, request: Request, slug: str, public_id: UUID) -> Response:
         return Response(PlanShape(_plan(slug, public_id)).data)
 

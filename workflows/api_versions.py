@@ -17,7 +17,7 @@ from contacts import transactions
 from contacts.api.privacy import AsAsked
 from contacts.problems import BadRequest
 from workflows import publishing
-from workflows.api import Conflict, VersionSerializer, WorkflowShape, answer, check_match, find
+from workflows.api import VersionSerializer, WorkflowShape, answer, check_match, conflict, find
 from workflows.definition.diff import diff
 from workflows.definition.sentences import sentences
 from workflows.definition.writing import FORMATS, written
@@ -126,7 +126,7 @@ class Restore(APIView):
         try:
             transactions.run(work)
         except UnableToChange as error:
-            raise Conflict(f"Not done: {error}.") from error
+            raise conflict(error) from error
         return answer(find(slug))
 
 

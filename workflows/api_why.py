@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.faults import Fault
 from contacts.living import find as find_contact
-from contacts.problems import BadRequest
+from contacts.problems import BadRequest, refuse_null_characters
 from workflows.api import find
 from workflows.why import why
 
@@ -43,8 +44,9 @@ class WhyView(APIView):
     @extend_schema(responses=WhyShape, parameters=[OpenApiParameter("workflow", required=True)])
     def get(self, request: Request, public_id: UUID) -> Response:
         contact = find_contact(public_id)
+        refuse_null_characters(request.query_params)
         slug = request.query_params.get("workflow", "")
         if not slug:
-            raise BadRequest("workflow: say which, by its slug.")
+            raise BadRequest(faults=[Fault("missing", "say which workflow, by its slug", ("workflow",))])
         workflow = find(slug)
         return Response(transactions.run(lambda now: why(contact_id=contact.pk, workflow=workflow, now=now)).as_dict())

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from contacts import chaos, clock
 from contacts.conditions import Aliases, compile_condition
-from workflows import failing, moves, pausing, versions
+from workflows import archiving, failing, moves, pausing, versions
 from workflows.moves import Batch, Claimed
 from workflows.steps.base import Advance, Cohort, Leave, Member
 
@@ -53,11 +53,9 @@ def _advance_again(lane: str, rows: Sequence[Claimed]) -> None:
             _advance(lane, claimed, now)
 
 
-def _claim(
-    lane: str, now: datetime, limit: int, *, among: Sequence[int] | None = None
-) -> tuple[list[Claimed], bool]:
+def _claim(lane: str, now: datetime, limit: int, *, among: Sequence[int] | None = None) -> tuple[list[Claimed], bool]:
     """Lock due enrolments, `among` these where given; with whether it met any. Those of a paused workflow are laid
-    aside at once, so that no later claim meets them again."""
+    aside at once, and those of an archived one leave, so that no later claim meets them again."""
     lock = "" if chaos.mutant("engine.no_claim") else "FOR UPDATE OF e SKIP LOCKED"
     mine = "" if among is None else "AND id = ANY(%s)"
     live = "(SELECT w.live_version_id FROM workflows w WHERE w.id = e.workflow_id)"
@@ -67,7 +65,7 @@ def _claim(
             f"""
             SELECT id, {version}, contact_id, step, seq, waiting_since IS NOT NULL, trigger::text,
                    entered_at, waiting_since, attempts, workflow_id,
-                   workflow_id IN (SELECT w.id FROM workflows w WHERE w.status = 'paused')
+                   workflow_id IN (SELECT w.id FROM workflows w WHERE w.status <> 'live')
               FROM workflow_enrolments e
              WHERE lane = %s AND state IN ('active', 'waiting') AND NOT held AND wake_at <= %s {mine}
              ORDER BY wake_at LIMIT %s
@@ -79,19 +77,19 @@ def _claim(
     chaos.point("engine.claimed")
     claimed: list[Claimed] = []
     groups: set[tuple[int, str]] = set()
-    paused: dict[int, list[int]] = {}
-    for *values, workflow_id, is_paused in rows:
+    stopped: dict[int, list[int]] = {}
+    for *values, workflow_id, is_stopped in rows:
         row = Claimed(*values)
-        if is_paused:
-            paused.setdefault(workflow_id, []).append(row.id)
+        if is_stopped:
+            stopped.setdefault(workflow_id, []).append(row.id)
             continue
         group = (row.version_id, row.step)
         if group not in groups and len(groups) == GROUPS_PER_BATCH:
             continue  # stays due, and comes with the next batch
         groups.add(group)
         claimed.append(row)
-    parked = pausing.park(paused) if paused else 0
-    return claimed, bool(claimed or parked)
+    set_aside = pausing.park(stopped) + archiving.take(stopped, now=now) if stopped else 0
+    return claimed, bool(claimed or set_aside)
 
 
 def _advance(lane: str, claimed: list[Claimed], now: datetime) -> None:

@@ -16,7 +16,7 @@ from django.db import connection
 from contacts import clock, identity
 from contacts.identifiers import Identifiers, fault
 from contacts.merged import living_ids
-from workflows import entering, entry_runs, serializable
+from workflows import entering, entry_runs, serializable, wording
 from workflows.entering import Standing
 from workflows.models import EntryRun
 
@@ -108,7 +108,7 @@ def live(workflow_id: int) -> Standing:
     """Raises NotLive."""
     standing = entering.standings([workflow_id])[workflow_id]
     if standing.status != "live":
-        raise NotLive(f"this workflow is {standing.status}; only a live one takes people in")
+        raise NotLive(f"this workflow is {wording.status(standing.status)}; only a live one takes people in")
     return standing
 
 

@@ -123,8 +123,9 @@ def share(run: EntryRun) -> float:
 
 
 def enter_slice(*, slice_: int = SLICE, page: int = LOOKED_AT) -> bool:
-    """One slice of one of the runs of live workflows. Returns whether there was any to do that nobody else does."""
-    return any(_work_on(run, slice_, page) for run in _running())
+    """A slice of each of the runs of live workflows: a short one does not wait for the end of a long one. Returns
+    whether there was any to do that nobody else does."""
+    return any([_work_on(run, slice_, page) for run in _running()])
 
 
 def _running() -> list[EntryRun]:

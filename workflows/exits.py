@@ -16,18 +16,6 @@ from workflows import admission, condition_nodes, signals
 from workflows.signals import Moved
 
 
-def leave_all(*, workflow_id: int, reason: str, now: datetime) -> int:
-    """Every unfinished enrolment of the workflow leaves. Returns how many left. Call inside a transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM workflow_enrolments"
-            " WHERE workflow_id = %s AND state IN ('pending', 'active', 'waiting') ORDER BY id FOR UPDATE",
-            [workflow_id],
-        )
-        enrolment_ids = [enrolment_id for (enrolment_id,) in cursor.fetchall()]
-    return leave(enrolment_ids, reason=reason, now=now)
-
-
 def take_out(enrolment_ids: Collection[int], now: datetime, *, by: str) -> int:
     """Somebody takes them out by hand. Returns how many left; the others had finished. Call inside a transaction."""
     details = {enrolment_id: {"by": by} for enrolment_id in enrolment_ids}

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from workflows import admission, awaiting, beginnings, pausing, watching
+from workflows import admission, archiving, awaiting, beginnings, pausing, watching, wording
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition
 from workflows.definition.validation import validate
@@ -123,12 +123,11 @@ def resume(*, slug: str, now: datetime) -> None:
 
 
 def archive(*, slug: str, now: datetime) -> None:
-    """For good: nothing enrols, and who is under way leaves with the reason `workflow_archived`."""
-    from workflows import exits
-
+    """For good: nothing enrols, nobody advances, and who is under way leaves with the reason `workflow_archived`: a
+    batch of them at once, the others within seconds."""
     with transaction.atomic():
         workflow = _move(slug, {"draft", "live", "paused"}, "archived", now)
-        exits.leave_all(workflow_id=workflow.pk, reason="workflow_archived", now=now)
+        archiving.empty(workflow.pk, now=now)
         beginnings.withdraw(workflow.pk, now=now)
         awaiting.declare(workflow.pk)
 
@@ -137,9 +136,9 @@ def _move(slug: str, allowed: set[str], status: str, now: datetime) -> Workflow:
     with transaction.atomic():
         workflow = Workflow.objects.select_for_update(no_key=True).get(slug=slug)
         if workflow.status not in allowed:
-            raise UnableToChange(f"this workflow is {workflow.status}")
+            raise UnableToChange(f"this workflow is {wording.status(workflow.status)}")
         if status == "archived" and workflow.live_version_id is None:
-            raise UnableToChange("a draft that was never published can be deleted instead")
+            raise UnableToChange("a draft that was never published is deleted in the admin, not archived")
         workflow.status = status
         workflow.updated_at = now
         workflow.save(update_fields=["status", "updated_at"])

@@ -14,6 +14,7 @@ from delivery import sweep as post_office
 from scoring import checks
 from workflows import (
     admission,
+    archiving,
     brake,
     edit_plan,
     entry_runs,
@@ -41,7 +42,7 @@ def ring_everywhere(*, now: datetime) -> None:
 
 def ring_where_work_waits(*, now: datetime) -> list[tuple[str, str]]:
     """Ring for every lane with unmatched events, due enrolments or enrolments to admit, for what a pause laid aside,
-    and for the brake. Returns the bells rung."""
+    for who is left in an archived workflow, and for the brake. Returns the bells rung."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -67,6 +68,8 @@ def ring_where_work_waits(*, now: datetime) -> list[tuple[str, str]]:
         bells.append((edit_plan.BELL, edit_plan.LANE))
     if pausing.is_work_waiting():
         bells.append((pausing.BELL, pausing.BELL_LANE))
+    if archiving.is_work_waiting():
+        bells.append((archiving.BELL, archiving.BELL_LANE))
     if brake.is_work_waiting():
         bells.append((brake.BELL, brake.BELL_LANE))
     if rehearsals.is_work_waiting(now=now):

@@ -11,6 +11,7 @@ from contacts import clock, doorbell, transactions
 from delivery.outbox import LANES
 from workflows import (
     admission,
+    archiving,
     brake,
     edit_moves,
     edit_plan,
@@ -67,6 +68,11 @@ def apply_plan(lane: str = edit_plan.LANE, **_: Any) -> None:
 @shared_task(name=pausing.BELL)
 def release(lane: str = pausing.BELL_LANE, **_: Any) -> None:
     doorbell.work_off(pausing.BELL, lane, pausing.release_batch)
+
+
+@shared_task(name=archiving.BELL)
+def empty(lane: str = archiving.BELL_LANE, **_: Any) -> None:
+    doorbell.work_off(archiving.BELL, lane, lambda: transactions.run(archiving.empty_batch))
 
 
 @shared_task(name=brake.BELL)

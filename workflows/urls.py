@@ -65,5 +65,6 @@ urlpatterns: list[URLPattern] = [
         api_enrolments.RemoveEnrolment.as_view(),
         name="enrolment-remove",
     ),
+    re_path(rf"^api/v1/enrolments/{UUID}/remove/?$", api_enrolments.RemoveEnrolment.as_view(schema=None)),  # the same
     re_path(rf"^api/v1/contacts/{UUID}/why/?$", api_why.WhyView.as_view(), name="contact-why"),
 ]

@@ -14,6 +14,7 @@ from contacts.conditions.reading import ANY_EVENT, about_event, about_segment
 
 BELL = "workflows.look_again"
 LANES = ("urgent", "bulk")
+NEW = "new"  # what `contacts_changed` calls contacts who came to be in this transaction
 SEGMENT = "segment"  # what `contacts_changed` calls the news of any segment
 ANY_SEGMENT = about_segment("%")
 
@@ -66,10 +67,10 @@ def after_events(events: Sequence[tuple[int, str, datetime]], *, lane: str, now:
 def after_changes(contact_ids: Collection[int], kinds: Collection[str], *, lane: str, now: datetime) -> None:
     """Ask for a look at these contacts, if any version watches such a change, in the transaction that made it.
 
-    `kinds`: of `contacts_changed`, or words of `contacts.conditions.reading`; EVERYTHING alone is a new contact, who is
-    under way nowhere. One statement, or none."""
+    `kinds`: of `contacts_changed`, or words of `contacts.conditions.reading`; EVERYTHING alone is a new contact, and so
+    are NEW ones, who are under way nowhere. One statement, or none."""
     watched = sorted(set(kinds) - {EVERYTHING})
-    if watched:
+    if watched and NEW not in kinds:
         _ask(contact_ids, watched, lane=lane, now=now)
 
 

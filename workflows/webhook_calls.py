@@ -213,11 +213,12 @@ def _claim(lane: str, limit: int, now: datetime) -> tuple[bool, list[Claim]]:
             " WHERE id = ANY(%s)",
             [lease_until, lease_until, [claim.id for claim in claims]],
         )
-    _close_unmade(closed, now)
+    _close_unmade(closed, lane, now)
     return True, claims
 
 
-def _close_unmade(closed: Sequence[tuple[int, str]], now: datetime) -> None:
+def _close_unmade(closed: Sequence[tuple[int, str]], lane: str, now: datetime) -> None:
+    """Who still waits for one is woken."""
     if not closed:
         return
     with connection.cursor() as cursor:
@@ -237,6 +238,7 @@ def _close_unmade(closed: Sequence[tuple[int, str]], now: datetime) -> None:
             """,
             [now, [enrolment_id for enrolment_id, _ in left], [step for _, step in left], now],
         )
+    doorbell.ring_on_commit("workflows.advance", lane)
 
 
 def _start(claim: Claim) -> Future[Answered | Unanswered]:

@@ -55,6 +55,11 @@ WAITS = frozenset({"wait", "wait_for_event", "wait_for_condition"})
 SENDS = frozenset({"send_email", "send_sms", "send_push"})
 
 
+def status(word: str) -> str:
+    """A workflow's status after "this workflow is": `a draft`, `live`."""
+    return "a draft" if word == "draft" else word
+
+
 def exit_reason(name: str) -> str:
     return EXITS.get(name) or name.replace("_", " ")
 

@@ -147,7 +147,7 @@ def _copy(batch: _Batch, copies: Copies) -> bool:
     tags.add_tags(given, now=now, lane="bulk")
     places = [Place(ids[owner], slug, source) for owner, person in enumerate(people) for slug in person.lists]
     lists.join(places, now=now, lane="bulk")
-    changes.tell(ids, {"created", "attribute", "field"}, now, lane="bulk")
+    changes.tell(ids, {"created", "new", "attribute", "field"}, now, lane="bulk")
     return True
 
 

@@ -98,8 +98,8 @@ class SendLogEntry(models.Model):
     """`contact_send_log`, append-only: one row per claim, outcome or skip, with its evidence.
 
     The frequency cap counts here: a claim that counts has `cap_delta` 1, and its undoing (not accepted, not started)
-    a row of -1 with the same `counts_at`, so any rolling window sums to the truth. `counts_at` is the end of the
-    lease, the last instant at which the request may have started.
+    a row of -1 with the same `counts_at`, so any rolling window sums to the truth. `counts_at` is the
+    instant of the claim; the request starts within the lease after it.
     """
 
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="+")

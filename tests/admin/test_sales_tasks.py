@@ -32,6 +32,8 @@ def deed(task: SalesTask, name: str) -> str:
 
 @pytest.fixture
 def task(town) -> SalesTask:
+    """The only one: those of the town are done away with."""
+    SalesTask.objects.all().delete()
     return ask(town.ana.pk, town.journey.pk, f"Call {HOSTILE}\n\nSoon", "maya@example.com")
 
 

@@ -9,11 +9,13 @@ from django.db import transaction
 
 from delivery import caps, outbox
 from delivery.caps import Cap, Sent
-from delivery.models import Message, SendLogEntry
+from delivery.models import Message, OutboxEntry, SendLogEntry
 from tests.delivery import making
 from tests.delivery.esp import Reaction
 
 pytestmark = pytest.mark.django_db
+
+DAY, WEEK = 24 * 3600, 7 * 24 * 3600  # seconds
 
 
 @pytest.mark.parametrize(
@@ -79,6 +81,43 @@ def test_one_a_day_and_three_a_week_in_rolling_windows(history, state):
     message = making.message(who.pk)
     making.deliver()
     assert making.state(message) == state
+
+
+@pytest.mark.parametrize(
+    ("history", "window"),
+    [([DAY - 30], DAY), ([WEEK - 40, 3 * DAY, 2 * DAY], WEEK), ([WEEK - 40, 3 * DAY, DAY - 20], WEEK)],
+)
+def test_what_finds_a_place_within_a_minute_is_put_off_until_then(history, window):
+    who = making.contact()
+    for seconds in history:
+        sent_before(seconds / 3600, who.pk)
+    message = making.message(who.pk)
+    making.deliver()
+    assert making.state(message) == "queued:frequency_cap"
+    the_first = SendLogEntry.objects.filter(cap_delta=1).earliest("counts_at")
+    assert OutboxEntry.objects.get(message=message).due_at == the_first.counts_at + timedelta(seconds=window)
+    making.change("UPDATE outbox SET due_at = now() WHERE message_id = %s", [message.pk])
+    making.change("UPDATE contact_send_log SET counts_at = counts_at - interval '1 minute' WHERE cap_delta = 1", [])
+    making.deliver()
+    assert making.state(message) == "accepted"
+
+
+def test_the_place_is_free_a_window_after_the_claim_also_where_time_runs_faster(settings):
+    settings.TIME_SPEED = 2.0
+    who = making.contact()
+    sent_before((DAY / 2 - 20) / 3600, who.pk)
+    message = making.message(who.pk)
+    making.deliver()
+    the_first = SendLogEntry.objects.get(cap_delta=1)
+    assert OutboxEntry.objects.get(message=message).due_at == the_first.counts_at + timedelta(hours=12)
+
+
+def test_of_two_that_wait_for_one_place_only_the_better_is_put_off():
+    who = making.contact()
+    sent_before((DAY - 30) / 3600, who.pk)
+    good, better = making.message(who.pk, priority=4), making.message(who.pk, priority=6)
+    making.deliver()
+    assert making.states([good, better]) == ["capped:frequency_cap", "queued:frequency_cap"]
 
 
 def test_the_windows_run_with_the_time_of_the_installation(settings):

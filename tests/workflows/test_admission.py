@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -218,19 +219,22 @@ def test_admission_costs_the_same_statements_whatever_the_number():
 
 
 def race() -> int:
-    """Four workers over the same workflow, who meet between counting and taking. Returns how many got a place."""
-    everybody_counted = threading.Barrier(4)
+    """Four workers over the same workflow, who meet after counting the places, and then take them one after another: at
+    once they would all reach for the same people. Returns how many got a place."""
+    everybody_is_here, everybody_counted = threading.Barrier(4), threading.Barrier(4)
     problems: list[Exception] = []
     real = chaos.point
 
     def meet(name: str) -> None:
         if name == "admission.counted":
             with contextlib.suppress(threading.BrokenBarrierError):
-                everybody_counted.wait(timeout=1.0)
+                time.sleep(everybody_counted.wait(timeout=1.0) * 0.2)
         real(name)
 
     def work() -> None:
         try:
+            connection.ensure_connection()
+            everybody_is_here.wait(timeout=30)
             admission.admit(admission_of)
         except Exception as error:
             problems.append(error)

@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from contacts import clock
+from contacts import clock, transactions
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import admission, engine, pausing, sweep
+from workflows import admission, archiving, engine, exit_sweeping, pausing, sweep
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,8 +40,8 @@ def crowd():
         cursor.execute("VACUUM ANALYZE workflow_enrolments")
 
 
-def scans(deed) -> list[str]:
-    """The plans of what `deed` asks of the enrolments, in which the whole table is read."""
+def scans(deed, sign: str = "Seq Scan on workflow_enrolments") -> list[str]:
+    """The plans of what `deed` asks of the enrolments, in which the whole table is read, or another sign of waste."""
     with CaptureQueriesContext(connection) as queries:
         deed()
     found = []
@@ -49,7 +49,7 @@ def scans(deed) -> list[str]:
         with connection.cursor() as cursor:
             cursor.execute("EXPLAIN " + sql)
             plan = "\n".join(row[0] for row in cursor.fetchall())
-        if re.search(r"Seq Scan on workflow_enrolments", plan):
+        if re.search(sign, plan):
             found.append(f"{sql}\n{plan}")
     return found
 
@@ -64,10 +64,12 @@ def scans(deed) -> list[str]:
         lambda: engine.advance_batch(lane="bulk"),
         pausing.is_work_waiting,
         pausing.release_batch,
+        archiving.is_work_waiting,
+        lambda: transactions.run(archiving.empty_batch),
         lambda: sweep.ring_where_work_waits(now=clock.now()),
     ],
     ids=["sweep for places", "admit urgent", "admit bulk", "claim urgent", "claim bulk", "sweep for the laid aside",
-         "release", "sweep"],
+         "release", "sweep for who is left", "empty", "sweep"],
 )  # fmt: skip
 def test_looking_for_work_never_reads_the_table(crowd, deed):
     assert scans(deed) == []
@@ -76,6 +78,21 @@ def test_looking_for_work_never_reads_the_table(crowd, deed):
 def test_taking_up_what_was_laid_aside_never_reads_the_table(crowd):
     Workflow.objects.filter(slug="paused").update(status="live")
     assert scans(pausing.release_batch) == []
+
+
+def test_emptying_an_archived_workflow_never_reads_the_table(crowd, monkeypatch):
+    monkeypatch.setattr(archiving, "BATCH", 50)  # of 4,000: a quarter would be worth the table
+    Workflow.objects.filter(slug="capped").update(status="archived")
+    assert archiving.is_work_waiting()
+    assert scans(lambda: transactions.run(archiving.empty_batch)) == []
+
+
+def test_a_slice_of_those_whom_time_takes_out_is_read_in_order(crowd):
+    """Not all who are left, sorted anew for each slice."""
+    now = clock.now()
+    exit_sweeping.begin(Workflow.objects.get(slug="capped").live_version_id, now=now)
+    later = now + exit_sweeping.every()
+    assert scans(lambda: transactions.run(lambda _: exit_sweeping.sweep_batch(later)), "Sort Key: contact_id") == []
 
 
 def test_a_query_that_hopes_for_luck_is_noticed(crowd):

@@ -10,7 +10,6 @@ from tests import journeys
 from tests.contacts.audiences.keeping import check, make_live, members, told
 from tests.journeys import definition, step
 from workflows import exits
-from workflows.models import Workflow
 from workflows.steps.add_tag import AddTag
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,11 +43,11 @@ def test_who_is_under_way_is_in_the_journey_and_who_has_finished_is_not(now):
 def test_whoever_leaves_before_the_end_leaves_the_segment(now):
     journeys.publish(definition(PAUSE))
     make_live("under-way", IN_JOURNEY)
-    enter(1)
+    ids = enter(1)
     check()
     assert len(members("under-way")) == 1
     with transaction.atomic():
-        exits.leave_all(workflow_id=Workflow.objects.get().pk, reason="manually_removed", now=now)
+        exits.leave_of(ids, reason="manually_removed", now=now)
     check()
     assert members("under-way") == []
 
@@ -61,6 +60,8 @@ def test_a_failed_enrolment_is_no_longer_under_way(monkeypatch):
     journeys.publish(definition({"one": step("add_tag", tag="first")}))
     make_live("under-way", IN_JOURNEY)
     journeys.track(journeys.contacts(1), "signed_up")
+    journeys.run()
+    journeys.try_again_now()
     journeys.run()
     check()
     assert members("under-way") == []

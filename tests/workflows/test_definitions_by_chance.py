@@ -23,7 +23,7 @@ from workflows.models import Workflow, WorkflowVersion
 from workflows.versions import compile_version
 
 MODERATE = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -94,7 +94,7 @@ class SoundDefinitions(TestCase):
 
 
 class DamagedDefinitions(TestCase):
-    @settings(MODERATE, max_examples=200)
+    @settings(MODERATE, max_examples=100)
     @given(document=damaged())
     def test_whatever_stands_there_one_gets_problems_with_places_and_no_exception(self, document):
         from contacts import clock

@@ -280,3 +280,13 @@ def test_existing_are_those_who_stand_already_where_the_trigger_leads(trigger, s
     journeys.publish(definition(END, entry=entry(trigger, enrol_existing=True)))
     journeys.run()
     assert entered() == [people[stands]] and people[does_not] not in entered()
+
+
+def test_a_short_run_does_not_wait_for_the_end_of_a_long_one():
+    journeys.publish(definition(END, entry=entry()))
+    journeys.contacts(5)
+    long, short = begin(), begin()
+    assert entry_runs.enter_slice(slice_=1)
+    long.refresh_from_db()
+    short.refresh_from_db()
+    assert long.position == short.position > 0

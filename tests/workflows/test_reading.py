@@ -4,6 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from workflows.definition import reading
+from workflows.definition.writing import as_json, as_yaml
 from workflows.models import Workflow
 
 FILE = """
@@ -74,3 +75,32 @@ def test_a_file_that_is_no_definition_is_refused_in_a_sentence(tmp_path, text):
         call_command("import_workflow", path)
     with pytest.raises(CommandError, match="cannot read"):
         call_command("import_workflow", tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\x85b",
+        "a\u2028b\n",
+        "\ufeffa",
+        "a\r\nb",
+        "\n a\n",
+        "a \nb",
+        "yes",
+        "0o17",
+        "1e5",
+        "10:30",
+        "=",
+        "#",
+        "- a",
+        "",
+    ],
+)
+def test_any_text_is_written_so_that_it_reads_back(text):
+    definition = {
+        "slug": "s",
+        "name": text,
+        "steps": {"a": {"type": "add_tag", "config": {"tag": text, "more": [text]}}},
+    }
+    assert reading.read(as_yaml(definition)) == definition
+    assert reading.read(as_json(definition)) == definition

@@ -15,7 +15,11 @@ from django.db import connection, transaction
 from analytics.models import CounterDelta
 from contacts import clock, transactions
 from contacts.audiences import tags
+from contacts.importing import bulk
+from contacts.importing.rows import Row
+from contacts.importing.shape import Options
 from contacts.models import Contact
+from contacts.upserting import Person
 from tests import journeys
 from tests.journeys import definition, step
 from workflows import engine, exits, intake, looking
@@ -357,3 +361,18 @@ def test_an_exit_and_a_removal_by_hand_meet():
     with meanwhile(lambda: transactions.run(lambda now: exits.take_out([enrolment.pk], now, by="maya"))):
         journeys.look_again()
     assert [row[1] for row in journeys.path(enrolment.pk)].count("left") == 1
+
+
+def test_an_import_of_new_people_asks_for_no_look_and_one_of_known_people_for_one_each():
+    pro = {"field": "plan", "op": "eq", "value": "pro"}
+    journeys.publish(definition({"wait": step("wait_for_condition", WAYS, timeout="P3D", **{"if": pro}), **ENDS}))
+
+    def load(plan: str) -> None:
+        people = [Row(n, Person({"external_id": f"c{n}"}, {"plan": plan})) for n in range(30)]
+        transactions.run(lambda now: bulk.store(people, options=Options(), source="import", now=now))
+
+    load("free")
+    assert Contact.objects.count() == 30
+    assert WatchCheck.objects.count() == 0
+    load("pro")
+    assert list(WatchCheck.objects.values_list("lane", flat=True)) == ["bulk"] * 30

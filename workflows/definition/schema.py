@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from contacts.durations import BadDuration, parse_duration
-from workflows.definition.strict import CLOCK, Name, Strict
+from workflows.definition.strict import CLOCK, KEY, WORKFLOW_SLUG, Name, Strict
 from workflows.triggers.registry import Trigger
 
 STEP_LIMIT = 200
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+Key = Annotated[str, Field(pattern=KEY)]
 
 
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -123,7 +123,7 @@ class Definition(Strict):
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
     name: Name
-    slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
+    slug: Annotated[str, Field(pattern=WORKFLOW_SLUG)]
     entry: Entry
     settings: Settings = Settings()
     exit: Exit = Exit()

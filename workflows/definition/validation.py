@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from contacts import wall_clock
 from delivery import templates
-from workflows.definition import limits, onward
+from workflows.definition import complaints, limits, onward
 from workflows.definition.conditions import HAPPENED_SCOPE, STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition, Step
@@ -17,6 +17,7 @@ from workflows.steps import registry
 from workflows.steps.enter_workflow import EnterWorkflowConfig
 
 _LOOP_SAID = 6  # steps of a loop that are named
+RESERVED = frozenset({"schema", "dead-letters"})  # what stands at these names below /api/v1/workflows/ is no workflow
 
 
 def validate(definition: Any) -> list[Problem]:
@@ -29,6 +30,7 @@ def validate(definition: Any) -> list[Problem]:
     except ValidationError as error:
         return _first(list(_schema_problems(error)))
     problems = [
+        *_slug_problems(parsed),
         *_entry_problems(parsed),
         *_exit_problems(parsed),
         *_graph_problems(parsed),
@@ -46,13 +48,13 @@ def _first(problems: list[Problem]) -> list[Problem]:
 
 
 def _schema_problems(error: ValidationError) -> Iterator[Problem]:
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
+    for item in error.errors(include_url=False, include_input=False):
         loc = [str(part) for part in item["loc"]]
         step = loc[1] if len(loc) > 2 and loc[0] == "steps" else None
         if loc[:2] == ["entry", "trigger"]:
-            del loc[2:3]  # the kind of trigger, which pydantic takes for a place
+            loc[2:3] = ["type"] if item["type"].startswith("union_tag") else []  # else the kind: no place of a file
         field = ".".join(loc[2:] if step else loc)
-        yield Problem(step, field, _code(item["type"]), item["msg"])
+        yield Problem(step, field, _code(item["type"]), complaints.said(item))
 
 
 _CODES = {
@@ -65,6 +67,11 @@ _CODES = {
 
 def _code(pydantic_type: str) -> str:
     return _CODES.get(pydantic_type, "bad_value")
+
+
+def _slug_problems(definition: Definition) -> Iterator[Problem]:
+    if definition.slug in RESERVED:
+        yield Problem(None, "slug", "reserved", f"{definition.slug!r} is an address of the API: take another one")
 
 
 def _entry_problems(definition: Definition) -> Iterator[Problem]:
@@ -162,9 +169,9 @@ def _step_problems(definition: Definition) -> Iterator[Problem]:
         try:
             config = step_type.Config.model_validate(step.config)
         except ValidationError as error:
-            for item in error.errors(include_url=False, include_context=False, include_input=False):
+            for item in error.errors(include_url=False, include_input=False):
                 field = ".".join(["config", *(str(part) for part in item["loc"])])
-                yield Problem(key, field, "bad_config", item["msg"])
+                yield Problem(key, field, "bad_config", complaints.said(item))
             continue
         yield from _port_problems(key, step, step_type.ports(config))
         yield from step_type.problems(config, key)

@@ -17,6 +17,7 @@ from workflows.spelling import ordered, spelled
 
 FORMATS = ("yaml", "json")
 _LINE = 88
+_ODD_BREAKS = "\r\x85\u2028\u2029\ufeff"
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -66,7 +67,14 @@ def _scalar(value: Any) -> yaml.ScalarNode:
         return yaml.ScalarNode(f"{_TAG}int", str(value))
     if isinstance(value, float):
         return yaml.ScalarNode(f"{_TAG}float", _float(value))
-    return yaml.ScalarNode(f"{_TAG}str", value, style="|" if "\n" in value else None)
+    return yaml.ScalarNode(f"{_TAG}str", value, style=_style(value))
+
+
+def _style(text: str) -> str | None:
+    """As a block where it has lines. What YAML takes for an end of a line, and JSON does not, is spelled out."""
+    if any(character in text for character in _ODD_BREAKS):
+        return '"'
+    return "|" if "\n" in text else None
 
 
 def _float(value: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from contacts.collect.parsing import parse_instant
 from contacts.faults import Fault
+from delivery.vocabulary import SENDGRID_EVENTS
 from workflows.definition import reading
 
 MOST_CASES, MOST_MOMENTS = 1_000, 2_000
@@ -243,7 +244,7 @@ def _moment(reader: _Reader, raw: dict[str, Any], place: str, kinds: _Kinds) -> 
     return Moment(at, kind, stated, place)
 
 
-_TEXTS = frozenset({"contact", "type", "event_id", "tag", "list", "reason", "event", "template", "workflow"})
+_TEXTS = frozenset({"contact", "type", "event_id", "tag", "list", "reason", "template", "workflow"})
 STATES = ("pending", "active", "waiting", "completed", "exited", "failed")
 
 
@@ -251,6 +252,9 @@ def _value_fault(kind: str, name: str, value: Any) -> str:
     """Why this cannot stand there; empty where it can."""
     if name in _TEXTS:
         return "" if isinstance(value, str) and value.strip() else "expected a text"
+    if (kind, name) == ("webhook", "event"):
+        known = isinstance(value, str) and value.lower() in SENDGRID_EVENTS
+        return "" if known else f"expected one of {', '.join(SENDGRID_EVENTS)}"
     if name in ("properties", "attributes", "definition"):
         return "" if isinstance(value, dict) else "expected a mapping"
     if kind == "consent":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -20,13 +21,16 @@ from delivery.templates import BadTemplate
 from scoring import rulesets
 from scoring.rules import BadRules
 from workflows import importing, publishing
+from workflows.definition.strict import WORKFLOW_SLUG
 from workflows.importing import BadDocument
 from workflows.journey_tests.document import BadTestFile, Document
+from workflows.models import Workflow
 from workflows.scratch import Scratch
 
 SOURCE = "api"
 BY = "journey test"
 _CHANNELS = {"send_sms": "sms", "send_push": "push"}
+_SLUG = re.compile(WORKFLOW_SLUG)
 _PARTS = ("subject", "preheader", "html", "text")
 
 
@@ -56,13 +60,16 @@ def prepare(document: Document, room: Scratch) -> dict[str, int]:
 
 
 def publish(definition: Mapping[str, Any]) -> None:
-    """As the import does: the draft, then the version. Templates and lists that it names and nobody made are empty.
+    """As the import does: the draft, then the version. Templates and lists that it names and nobody made are empty;
+    a workflow that it leads to and nobody made is live and ends at once.
+
     Raises CannotPublish, UnableToChange, ValueError."""
     definition = importing.translated(importing.sound(dict(definition)))
 
     def work(now: datetime) -> None:
         _missing_templates(definition, now)
         _missing_lists(list(_named_lists(definition)), now)
+        _missing_workflows(definition, now)
         workflow = publishing.save_draft(definition=definition, now=now)
         publishing.publish(slug=workflow.slug, by=BY, now=now)
 
@@ -120,6 +127,25 @@ def _missing_templates(definition: Mapping[str, Any], now: datetime) -> None:
             named.setdefault(slug, _CHANNELS.get(str(step.get("type")), "email"))
     for slug in sorted(named.keys() - templates.live_version_ids(sorted(named)).keys()):
         _save_template({"slug": slug, "channel": named[slug]}, f"templates.{slug}", now)
+
+
+def _missing_workflows(definition: Mapping[str, Any], now: datetime) -> None:
+    steps = definition.get("steps")
+    named = set()
+    for step in steps.values() if isinstance(steps, dict) else ():
+        config = step.get("config") if isinstance(step, dict) else None
+        slug = config.get("workflow") if isinstance(config, dict) and step.get("type") == "enter_workflow" else None
+        if isinstance(slug, str) and _SLUG.match(slug):
+            named.add(slug)
+    there = set(Workflow.objects.filter(slug__in=named).values_list("slug", flat=True))
+    for slug in sorted(named - there - {definition.get("slug")}):
+        end = {"type": "exit", "config": {}, "next": {}}
+        entry = {"trigger": {"type": "api"}, "re_entry": {"policy": "every_time"}}
+        publishing.save_draft(
+            definition={"schema": 1, "name": slug, "slug": slug, "entry": entry, "start": "end", "steps": {"end": end}},
+            now=now,
+        )
+        publishing.publish(slug=slug, by=BY, now=now)
 
 
 def _named_lists(tree: Any) -> Iterator[str]:

@@ -21,7 +21,7 @@ class EditPlan(models.Model):
     moved = models.BigIntegerField(default=0, db_default=0)
     exited = models.BigIntegerField(default=0, db_default=0)
     put_back = models.BigIntegerField(default=0, db_default=0)  # of those moved, when it was undone
-    position = models.BigIntegerField(default=0, db_default=0)  # the last contact looked at; undoing, the last enrolment
+    position = models.BigIntegerField(default=0, db_default=0)  # the last contact looked at, or enrolment put back
     made_by = models.TextField(default="", db_default="")
     made_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

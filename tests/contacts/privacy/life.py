@@ -19,12 +19,22 @@ from contacts.identifiers import Identifiers
 from contacts.models import Contact, ImportReject, ImportRun
 from contacts.quarantine import Refused, write
 from delivery import feedback, suppression
-from delivery.models import WebhookDelivery
+from delivery.models import StaffNotice, WebhookDelivery
 from scoring import checks
 from tests import journeys
 from tests.contacts.conftest import Api, make_key
 from tests.delivery import making
 from tests.journeys import definition, step
+from workflows.models import (
+    DateEntry,
+    DeadLetter,
+    Enrolment,
+    EntryRequest,
+    ExperimentAssignment,
+    SalesTask,
+    WatchCheck,
+    WebhookCall,
+)
 
 CANARY = "zilpah"  # in every word that is theirs
 EMAIL, OTHER_EMAIL = "Zilpah.Quux@Example.com", "zilpah-old@example.org"
@@ -52,6 +62,7 @@ def live() -> int:
     who = Contact.objects.get(external_id=EXTERNAL)
     _do_things(api, who)
     _travel(who.pk)
+    _send_on_errands(who.pk)
     _agree(who.pk)
     _become_one(who.pk)
     _be_named_elsewhere(who)
@@ -116,6 +127,67 @@ def _travel(contact_id: int) -> None:
     making.message(contact_id, context={"trigger": {"name": CANARY}})  # still in the queue
     with transaction.atomic():
         checks.after_changes(contact_ids=[contact_id], kinds=frozenset({"attribute"}), lane="urgent", now=clock.now())
+
+
+def _send_on_errands(contact_id: int) -> None:
+    """What steps ask of others, what went wrong, and what is to come."""
+    now, enrolment = clock.now(), Enrolment.objects.get(contact_id=contact_id)
+    where = {"enrolment_id": enrolment.pk, "contact_id": contact_id, "workflow_id": enrolment.workflow_id}
+    WebhookCall.objects.create(
+        **where,
+        seq=1,
+        step="call",
+        lane="urgent",
+        method="POST",
+        url=f"https://crm.example/{CANARY}",
+        headers={"x-who": CANARY},
+        body=f'{{"email": "{EMAIL}"}}',
+        answer={"dog": CANARY},
+        due_at=now,
+    )
+    SalesTask.objects.create(**where, seq=2, owner_email=PERSON["owner_email"], message=f"Call {CANARY}", made_at=now)
+    DeadLetter.objects.create(
+        **where,
+        version_id=enrolment.version_id,
+        step="call",
+        seq=3,
+        category="permanent",
+        error="ValueError",
+        trace=f"about {CANARY}",
+        attempts=2,
+        failed_at=now,
+    )
+    StaffNotice.objects.create(
+        idempotency_key="errand",
+        contact_id=contact_id,
+        lane="delivery_urgent",
+        to_address=PERSON["owner_email"],
+        subject=f"{CANARY} asks",
+        text=f"Call {PHONE}",
+        due_at=now,
+        created_at=now,
+    )
+    ExperimentAssignment.objects.create(
+        experiment="story-or-offer",
+        contact_id=contact_id,
+        variant="story",
+        bucket=17,
+        enrolment_id=enrolment.pk,
+        version_id=enrolment.version_id,
+        step="split",
+        assigned_at=now,
+    )
+    DateEntry.objects.create(
+        workflow_id=enrolment.workflow_id, contact_id=contact_id, occasion="2030-01-01", due_at=now
+    )
+    EntryRequest.objects.create(
+        workflow_id=enrolment.workflow_id,
+        contact_id=contact_id,
+        lane="bulk",
+        trigger={"properties": {"name": CANARY}},
+        requested_at=now,
+    )
+    WatchCheck.objects.create(contact_id=contact_id, lane="bulk", due_at=now)
 
 
 def _agree(contact_id: int) -> None:

@@ -290,3 +290,28 @@ def test_a_deed_that_cannot_be_done_ends_its_case_and_says_why(moments: list[Any
     assert said in broken.error
     assert broken.error.startswith("cases[0].when[0].")
     assert after.passed
+
+
+def test_a_mail_a_day_is_within_a_cap_of_one_a_day() -> None:
+    settle = {**WAIT, "next": {"next": "again"}}
+    drip = workflow(
+        {
+            "hello": WORKFLOW["steps"]["hello"],
+            "settle": settle,
+            "again": {**WORKFLOW["steps"]["again"], "next": {"next": None}},
+        }
+    )
+    the_next_day = {"at": "2025-03-04T09:00:00Z", "sent": {"contact": "ada", "template": "again"}}
+    (outcome,) = play(case(signed_up(), sent("09:00"), the_next_day), workflow=drip)
+    assert failures(outcome) == []
+
+
+def test_a_workflow_that_is_entered_and_not_given_ends_at_once_and_one_that_is_published_takes_its_place() -> None:
+    leads = workflow({"on": {"type": "enter_workflow", "config": {"workflow": "after"}, "next": {"next": None}}})
+    ends = {"contact": "ada", "workflow": "after", "state": "completed", "reason": "completed"}
+    waits = {"contact": "ada", "workflow": "after", "state": "waiting", "step": "wait"}
+    given = workflow({"wait": WAIT}, slug="after", entry={"trigger": {"type": "api"}})
+    first = case(signed_up(), at("09:00", enrolment=ends), name="stand-in")
+    publish = at("08:00", publish={"definition": given})
+    second = case(publish, signed_up(), at("09:00", enrolment=waits), name="given")
+    assert [failures(outcome) for outcome in play(first, second, workflow=leads)] == [[], []]

@@ -115,3 +115,10 @@ def test_whoever_is_first_heard_of_in_a_case_may_be_asked_about() -> None:
 def test_what_is_neither_yaml_nor_json_is_told_with_line_and_column(text: str) -> None:
     with pytest.raises(BadTestFile, match="neither YAML nor JSON"):
         document.read(text)
+
+
+def test_a_webhook_has_a_name_that_the_provider_uses() -> None:
+    moment = at("09:00", webhook={"contact": "ada", "event": "opened"})
+    (said,) = _faults(_when(moment))
+    assert said.startswith("cases[0].when[0].webhook.event: expected one of processed, deferred, delivered, ")
+    assert document.understand(_when(at("09:00", webhook={"contact": "ada", "event": "open"}))).cases

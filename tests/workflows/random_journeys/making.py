@@ -164,7 +164,7 @@ def _settings(dice: random.Random, minutes: bool) -> dict[str, Any]:
     if dice.random() < 0.4:
         settings["concurrency_cap"] = dice.randint(1, 3)
     if minutes and dice.random() < 0.3:
-        settings["max_duration"] = f"PT{dice.choice([30, 60, 240])}M"
+        settings["max_duration"] = f"PT{dice.choice([20, 60, 240])}M"
     return settings
 
 

@@ -15,13 +15,13 @@ Path = list[tuple[str, str, str]]  # (step, outcome, port)
 
 @dataclass
 class Stay:
-    """One enrolment. `until` is set while it waits."""
+    """One enrolment. `until` is set while it waits; `heard` is how much of the log was there when it began to."""
 
     entered: int
     snapshot: dict[str, Any]
     step: str
     path: Path = field(default_factory=list)
-    since: int = 0
+    heard: int = 0
     until: int | None = None
     finished: int | None = None
     end: str = ""
@@ -155,7 +155,7 @@ class Person:
     # -- waiting -------------------------------------------------------------------------------------------------------
     def _wait(self, stay: Stay, duration: str, now: int) -> None:
         stay.path.append((stay.step, "waiting", ""))
-        stay.since, stay.until = now, now + _seconds(duration)
+        stay.heard, stay.until = len(self._log), now + _seconds(duration)
 
     def _look(self, stay: Stay, now: int) -> None:
         """Something happened to the person."""
@@ -164,7 +164,7 @@ class Person:
         step = self._steps[stay.step]
         if step["type"] == "wait_for_event":
             waited = step["config"]["event"]
-            happened = any(type_ == waited and at >= stay.since for type_, at in self._log)
+            happened = any(type_ == waited for type_, _ in self._log[stay.heard :])
         else:
             happened = step["type"] == "wait_for_condition" and self._true(step["config"]["if"], stay)
         if happened:

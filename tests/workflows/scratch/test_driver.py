@@ -52,7 +52,8 @@ def _what_happened() -> list[Any]:
         (first,) = cursor.fetchone()
         cursor.execute(
             """
-            SELECT contact_id - %s, seq, step, step_type, outcome, port, detail::text FROM workflow_journal
+            SELECT contact_id - %s, seq, step, step_type, outcome, port, (detail - 'template_version')::text
+              FROM workflow_journal
              ORDER BY 1, 2
             """,
             [first],
