@@ -166,8 +166,8 @@ def test_no_event_starts_a_journey_that_people_are_added_to(kind):
         ({"type": "manual", "event": "x"}, ("entry.trigger.event", "unknown_field")),
         ({"type": "tag_added"}, ("entry.trigger.tag", "missing")),
         ({"type": "tag_added", "tag": "t", "where": {}}, ("entry.trigger.where", "unknown_field")),
-        ({"type": "full_moon"}, ("entry.trigger", "unknown_type")),
-        ({}, ("entry.trigger", "missing")),
+        ({"type": "full_moon"}, ("entry.trigger.type", "unknown_type")),
+        ({}, ("entry.trigger.type", "missing")),
         ({"type": "event", "event": "x", "where": {"field": 1}}, ("entry.trigger.where.field", "unknown_field")),
     ],
 )

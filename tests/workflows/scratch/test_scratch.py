@@ -198,11 +198,12 @@ def _parameters() -> dict[str, str]:
 
 @pytest.fixture
 def plain_role(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The application under a role that owns nothing and may make no roles."""
+    """The application under a role that owns nothing and may make no roles; its password is that of the owner."""
     name = "carillon_plain_role_of_a_test"
     with connection.cursor() as cursor:
         cursor.execute(f"DROP ROLE IF EXISTS {name}")
-        cursor.execute(f"CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEROLE")
+        password = connection.settings_dict["PASSWORD"] or None
+        cursor.execute(f"CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEROLE PASSWORD %s", [password])
     connection.close()
     monkeypatch.setitem(connection.settings_dict, "USER", name)
     yield name
