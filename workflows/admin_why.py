@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from contacts import transactions
 from contacts.models import Contact
 from contacts.pages import floors
 from contacts.pages.contact_deeds import page_of
+from workflows import wording
 from workflows.models import Enrolment, EntryRefusal, Workflow
 from workflows.why import Gate, why
 
@@ -63,9 +65,9 @@ def why_view(request: HttpRequest, site: AdminSite, contact_id: int) -> HttpResp
     offered = _offered(contact_id)
     slug = request.GET.get("workflow", "") or (offered[0].slug if offered else "")
     workflow = Workflow.objects.select_related("live_version").filter(slug=slug).first()
-    found = None
+    found, names = None, dict[str, str]()
     if workflow is not None:
-        asked = workflow
+        asked, names = workflow, _step_names(contact_id, workflow)
         found = transactions.run(lambda now: why(contact_id=contact_id, workflow=asked, now=now))
     context = {
         **site.each_context(request),
@@ -79,7 +81,10 @@ def why_view(request: HttpRequest, site: AdminSite, contact_id: int) -> HttpResp
         "offered": offered,
         "workflow": workflow,
         "why": found,
-        "lines": [_line(gate) for gate in found.gates] if found else [],
+        "lines": [_line(gate, names) for gate in found.gates] if found else [],
+        "refusals": [(each["at"][:16].replace("T", " "), wording.refusal(each["reason"])) for each in found.refusals]
+        if found
+        else [],
     }
     return TemplateResponse(request, "admin/workflows/why.html", context)
 
@@ -92,9 +97,17 @@ def _offered(contact_id: int) -> list[Workflow]:
     return sorted(rows[:OFFERED], key=lambda workflow: workflow.pk not in met)
 
 
-def _line(gate: Gate) -> Line:
-    kind, _, step = gate.gate.partition(":")
-    name = GATES.get(gate.gate) or {"step": f"Step {step}", "send": f"Message of {step}"}.get(kind, kind.capitalize())
+def _step_names(contact_id: int, workflow: Workflow) -> dict[str, str]:
+    """What the steps are called in the version that the contact is or was in last."""
+    rows = Enrolment.objects.filter(contact_id=contact_id, workflow=workflow).order_by("-id")
+    steps = rows.values_list("version__definition__steps", flat=True).first() or {}
+    return {key: str(step.get("name") or key) for key, step in steps.items()}
+
+
+def _line(gate: Gate, names: Mapping[str, str]) -> Line:
+    kind, _, key = gate.gate.partition(":")
+    step = names.get(key, key)
+    name = GATES.get(gate.gate) or {"step": step, "send": f"Message of “{step}”"}.get(kind, kind.capitalize())
     return Line(name, gate.passed, gate.reason, gate.as_of == "now", _read(gate.read))
 
 

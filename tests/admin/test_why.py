@@ -19,7 +19,12 @@ def test_it_answers_for_a_journey_that_was_met_first(admin_client):
     seats = {"field": "seats", "op": "gt", "value": 2}
     journeys.publish(
         definition(
-            {"size": step("branch", {"big": None, "else": None}, arms=[{"key": "big", "if": seats}])},
+            {
+                "size": {
+                    **step("branch", {"big": None, "else": None}, arms=[{"key": "big", "if": seats}]),
+                    "name": "How large?",
+                }
+            },
             slug="zebra",
             name="Zebra",
             entry={"trigger": {"type": "event", "event": "ordered"}},
@@ -28,7 +33,10 @@ def test_it_answers_for_a_journey_that_was_met_first(admin_client):
     contact = journeys.contact(attributes={"seats": 3})
     journeys.track(contact.pk, "ordered", properties={"order_id": "A-17"})
     journeys.run()
+    journeys.track(contact.pk, "ordered", properties={"order_id": "A-18"}, key="again")
+    journeys.run()
     shown = admin_client.get(page(contact.pk)).content.decode()
+    assert "How large?" in shown and "The contact has been in it, and may not enter again" in shown
     assert "because “ordered” happened, and came to the end." in shown
     assert "A-17" in shown and "seats is greater than 2" in shown and "written down then" in shown
     shown = admin_client.get(page(contact.pk, "aardvark")).content.decode()
