@@ -129,12 +129,14 @@ MUTANTS = {
 }
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_an_engine_with_a_fault_built_in_is_noticed(mutant, monkeypatch):
+    """Which seed meets it depends on the ids that people have, too: so it looks on until one does."""
     place, fault, first = MUTANTS[mutant]
     monkeypatch.setattr(place, fault)
     with pytest.raises(AssertionError):
-        for seed in range(first, first + 20):
+        for seed in range(first, first + 300):
             check(seed, 0.0)
 
 
