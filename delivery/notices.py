@@ -183,6 +183,7 @@ def _letter(claim: _Claim) -> Letter:
         subject=claim.subject,
         html="",
         text=claim.text,
+        headers={base.AUTO_SUBMITTED: "auto-generated"},
     )
 
 

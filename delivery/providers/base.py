@@ -14,6 +14,9 @@ IN_DOUBT = "in_doubt"  # it may have taken it, and did not say
 STOP = "stop"  # it takes nothing from us: our key or our account is at fault, not the message
 
 
+AUTO_SUBMITTED = "Auto-Submitted"  # RFC 3834: mail of a program to those who run it; no holiday notice answers it
+
+
 @dataclass(frozen=True)
 class Letter:
     """One mail (or SMS, or push message: then `text` is all that is sent) to one address, ready to go. `mid` is our

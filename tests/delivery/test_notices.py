@@ -59,6 +59,15 @@ def test_a_notice_is_handed_over_once_and_its_words_go():
     assert (row.state, row.text) == ("accepted", "")
 
 
+def test_the_people_of_the_sandbox_leave_the_mail_of_those_who_work_here_alone():
+    """Two in a hundred would bounce, and the owner would hear of no further task."""
+    leave()
+    notices.deliver_batch("urgent")
+    mail = SandboxMail.objects.get()
+    assert (mail.reacts_at, mail.reaction) == (None, "")
+    assert mail.headers["Auto-Submitted"] == "auto-generated"
+
+
 def test_a_notice_stays_in_its_lane(provider):
     leave(lane="bulk")
     assert not notices.deliver_batch("urgent")
