@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analytics import counters
-from workflows.api import find
+from workflows.api.workflows import find
 
 
 class CountersShape(serializers.Serializer[Any]):

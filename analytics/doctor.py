@@ -15,9 +15,11 @@ from contacts import clock, doorbell, partitions, redis_index
 from delivery import in_doubt
 from delivery import sweep as delivery_sweep
 from scoring import checks
-from workflows import awaiting, brake, stranded
+from workflows import awaiting
 from workflows import partitions as journal_partitions
 from workflows import sweep as workflows_sweep
+from workflows.entry import brake
+from workflows.failures import stranded
 
 MONTHS_AHEAD = 2
 LEASE_GRACE = timedelta(seconds=60)

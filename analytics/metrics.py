@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from analytics import queues
 from analytics.counters import ALL
 from contacts import clock
-from workflows import brake
+from workflows.entry import brake
 from workflows.models.enrolment import FINISHED, UNFINISHED
 
 OUTCOMES = ("queued", "accepted", "rejected", "in_doubt", "undetermined", "suppressed", "capped", "cancelled")

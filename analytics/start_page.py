@@ -16,8 +16,8 @@ from django.http import HttpRequest
 from analytics import books, queues
 from analytics.counters import ALL
 from contacts import clock
-from workflows import brake
-from workflows.brake import Braked
+from workflows.entry import brake
+from workflows.entry.brake import Braked
 from workflows.figures import figures
 
 SKIPPED = ("suppressed", "capped", "cancelled")

@@ -12,8 +12,10 @@ from django.db import connection, transaction
 from contacts import clock, events, transactions
 from contacts.models import Contact
 from delivery import templates
-from workflows import admission, archiving, engine, entry_requests, entry_work, intake, looking, pausing, publishing
+from workflows import admission, archiving, engine, intake, pausing, publishing
+from workflows.entry import entry_requests, entry_work
 from workflows.models import Enrolment, JournalEntry
+from workflows.watches import looking
 
 PLAIN_TEMPLATE = {"preheader": "", "html": "<p>Hello</p>", "text": "Hello"}
 

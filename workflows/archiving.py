@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import doorbell
-from workflows import exits
+from workflows.watches import exits
 
 BELL = "workflows.empty"
 BELL_LANE = "bulk"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from contacts.audiences import checks
 from contacts.conditions import NodeKind, Sql, register_node
-from workflows import watch_checks
+from workflows.watches import watch_checks
 
 ENROLMENTS = "workflow"  # what it reads: whoever enters or leaves a journey is marked with it
 

@@ -16,7 +16,8 @@ from django.db import connection, transaction
 
 from contacts import chaos, clock
 from contacts.conditions import Aliases, compile_condition
-from workflows import archiving, failing, moves, pausing, versions
+from workflows import archiving, moves, pausing, versions
+from workflows.failures import failing
 from workflows.moves import Batch, Claimed
 from workflows.steps.base import Advance, Cohort, Leave, Member
 

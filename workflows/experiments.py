@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from workflows import buckets
+from workflows.entry import buckets
 
 BUCKETS = buckets.BUCKETS
 

@@ -19,9 +19,11 @@ from contacts import chaos, clock
 from contacts.conditions import Aliases, compile_condition
 from contacts.conditions.fragment import TRUE
 from contacts.conditions.tracing import shortened, trace
-from workflows import hops, serializable, versions, watch_checks
-from workflows.enrol import Candidate, Refusal, enrol, entry_key, refusal, write_refusals
+from workflows import serializable, versions
+from workflows.entry import hops
+from workflows.entry.enrol import Candidate, Refusal, enrol, entry_key, refusal, write_refusals
 from workflows.versions import CompiledVersion
+from workflows.watches import watch_checks
 
 BATCH = 500
 SHARDS_AT_ONCE = 8

@@ -9,7 +9,7 @@ from django.db import connection
 
 from contacts import merging
 from contacts.signals import Merged
-from workflows import exits
+from workflows.watches import exits
 
 REASON = "contact_merged"
 ONCE = "workflow_enrolments: no longer the only one"  # in the ledger of merges

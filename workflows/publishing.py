@@ -9,11 +9,13 @@ from typing import Any
 
 from django.db import transaction
 
-from workflows import admission, archiving, awaiting, beginnings, pausing, watching, wording
+from workflows import admission, archiving, awaiting, pausing, wording
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition
 from workflows.definition.validation import validate
+from workflows.entry import beginnings
 from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
+from workflows.watches import watching
 
 
 class CannotPublish(Exception):

@@ -18,8 +18,9 @@ from contacts.signals import (
     events_recorded,
     merges_undone,
 )
-from workflows import date_entries, exits, watch_checks
 from workflows import merges as merging
+from workflows.entry import date_entries
+from workflows.watches import exits, watch_checks
 
 
 @receiver(contacts_erased, dispatch_uid="workflows lets the erased go")

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import connection
 
 from contacts import durations
-from workflows import brake, watching
+from workflows.entry import brake
+from workflows.watches import watching
 
 AT_ONCE = 5_000
 

@@ -12,19 +12,11 @@ from contacts.audiences import sweeping
 from contacts.importing import runs as imports
 from delivery import sweep as post_office
 from scoring import checks
-from workflows import (
-    admission,
-    archiving,
-    brake,
-    edit_plan,
-    entry_runs,
-    entry_work,
-    looking,
-    pausing,
-    rehearsals,
-    watch_checks,
-    webhook_calls,
-)
+from workflows import admission, archiving, pausing, rehearsals
+from workflows.editing import edit_plan
+from workflows.entry import brake, entry_runs, entry_work
+from workflows.errands import webhook_calls
+from workflows.watches import looking, watch_checks
 
 
 def ring_everywhere(*, now: datetime) -> None:

@@ -9,26 +9,12 @@ from celery import shared_task
 
 from contacts import clock, doorbell, transactions
 from delivery.outbox import LANES
-from workflows import (
-    admission,
-    archiving,
-    brake,
-    edit_moves,
-    edit_plan,
-    engine,
-    entry_requests,
-    entry_runs,
-    entry_work,
-    intake,
-    looking,
-    partitions,
-    pausing,
-    rehearsals,
-    retention,
-    watch_checks,
-    webhook_calls,
-)
+from workflows import admission, archiving, engine, intake, partitions, pausing, rehearsals, retention
 from workflows import sweep as sweeper
+from workflows.editing import edit_moves, edit_plan
+from workflows.entry import brake, entry_requests, entry_runs, entry_work
+from workflows.errands import webhook_calls
+from workflows.watches import looking, watch_checks
 
 
 @shared_task(name="workflows.intake")

@@ -11,7 +11,7 @@ from django.urls import reverse
 from contacts import timeline
 from contacts.timeline import Before, Entry, Source
 from workflows import wording
-from workflows.admin_enrolments import step_names
+from workflows.pages.enrolments import step_names
 
 _TELLS = frozenset({"workflow_entered", "workflow_exited"})
 # One number orders what one enrolment did at one instant: entering, its steps, leaving (a journey has 200 at most).

@@ -2,16 +2,14 @@
 
 from django.urls import URLPattern, re_path
 
-from workflows import (
-    api,
-    api_dead_letters,
-    api_enrolments,
-    api_entries,
-    api_plan,
-    api_rehearsals,
-    api_versions,
-    api_why,
-)
+from workflows.api import dead_letters as api_dead_letters
+from workflows.api import enrolments as api_enrolments
+from workflows.api import entries as api_entries
+from workflows.api import plan as api_plan
+from workflows.api import rehearsals as api_rehearsals
+from workflows.api import versions as api_versions
+from workflows.api import why as api_why
+from workflows.api import workflows as api
 
 UUID = r"(?P<public_id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 SLUG = r"(?P<slug>[a-z0-9][a-z0-9-]{0,99})"

@@ -12,13 +12,13 @@ from django.conf import settings as installation
 
 from contacts.conditions import Condition, parse
 from contacts.durations import window
-from workflows import exit_rules
 from workflows.definition.conditions import EVENT_SCOPE, STEP_SCOPE
 from workflows.definition.schema import Definition
-from workflows.exit_rules import Rule
 from workflows.models import WorkflowVersion
 from workflows.steps import registry
 from workflows.steps.base import StepType
+from workflows.watches import exit_rules
+from workflows.watches.exit_rules import Rule
 
 
 @dataclass(frozen=True)

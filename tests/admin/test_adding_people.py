@@ -9,7 +9,8 @@ from django.urls import reverse
 from contacts.models import Contact
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import entry_runs, publishing
+from workflows import publishing
+from workflows.entry import entry_runs
 from workflows.models import Enrolment, EntryRun, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

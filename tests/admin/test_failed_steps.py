@@ -8,7 +8,7 @@ from django.urls import reverse
 from contacts import clock
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import dead_letters
+from workflows.failures import dead_letters
 from workflows.models import DeadLetter, Enrolment, EnrolmentBrake, Workflow
 from workflows.steps.add_tag import AddTag
 
@@ -65,7 +65,7 @@ def test_the_selected_are_decided_together(maya, failed, deed, state, said):
 
 
 def test_more_than_a_request_can_take_are_taken_in_turns(maya, failed, monkeypatch):
-    monkeypatch.setattr("workflows.admin_failures.IN_ONE_REQUEST", 2)
+    monkeypatch.setattr("workflows.pages.failures.IN_ONE_REQUEST", 2)
     page = select(maya, letters(), "retry")
     assert "Tried again: 2." in page and "the oldest 2" in page
     assert DeadLetter.objects.get(state="open").pk == letters()[2]

@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from contacts import clock
 from tests.inhabited.people import HOSTILE
-from workflows import sales
+from workflows.errands import sales
+from workflows.errands.sales import NewTask
 from workflows.models import SalesTask
-from workflows.sales import NewTask
 
 LIST = "admin:workflows_salestask_changelist"
 

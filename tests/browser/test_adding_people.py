@@ -12,7 +12,7 @@ from tests.browser.test_segments import CONTRASTS
 from tests.browser.visit import visiting
 from tests.inhabited import Inhabited, inhabit
 from tests.journeys import definition, step
-from workflows import entry_runs
+from workflows.entry import entry_runs
 from workflows.models import Enrolment, EntryRun, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ from analytics import books
 from contacts import clock
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import edit_moves, edit_plan
+from workflows.editing import edit_moves, edit_plan
 from workflows.models import EditPlan
 
 STEPS = {

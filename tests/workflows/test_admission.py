@@ -13,8 +13,9 @@ from contacts import chaos, clock
 from contacts.models import ContactTag
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import admission, engine, exits, intake, publishing, sweep
+from workflows import admission, engine, intake, publishing, sweep
 from workflows.models import Enrolment, EnrolmentBrake, Workflow
+from workflows.watches import exits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

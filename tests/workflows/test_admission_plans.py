@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from contacts import clock, transactions
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import admission, archiving, engine, exit_sweeping, pausing, sweep
+from workflows import admission, archiving, engine, pausing, sweep
 from workflows.models import Workflow
+from workflows.watches import exit_sweeping
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

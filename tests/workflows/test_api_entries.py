@@ -11,7 +11,8 @@ from contacts.identifiers import Identifiers
 from contacts.models import Contact
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import enrolling, entry_runs, publishing
+from workflows import publishing
+from workflows.entry import enrolling, entry_runs
 from workflows.models import Enrolment, EntryRefusal, EntryRun, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

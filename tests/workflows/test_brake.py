@@ -8,7 +8,8 @@ from django.db import transaction
 from contacts import clock, transactions
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import brake, enrol, intake, sweep, versions
+from workflows import intake, sweep, versions
+from workflows.entry import brake, enrol
 from workflows.models import Enrolment, EnrolmentBrake, EntryTally, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -19,9 +19,11 @@ from delivery.outgoing import signatures
 from tests import journeys
 from tests.journeys import definition, step
 from tests.receiver import receiving
-from workflows import engine, exits, intake, retention, webhook_calls
+from workflows import engine, intake, retention
 from workflows.definition.validation import validate
+from workflows.errands import webhook_calls
 from workflows.models import Enrolment, JournalEntry, WebhookCall
+from workflows.watches import exits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

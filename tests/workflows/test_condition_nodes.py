@@ -9,8 +9,8 @@ from contacts.conditions import explain, matching_contacts, parse
 from tests import journeys
 from tests.contacts.audiences.keeping import check, make_live, members, told
 from tests.journeys import definition, step
-from workflows import exits
 from workflows.steps.add_tag import AddTag
+from workflows.watches import exits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

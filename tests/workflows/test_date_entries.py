@@ -13,8 +13,9 @@ from contacts.models import Contact
 from contacts.signals import contacts_changed
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import date_entries, due_dates, publishing
+from workflows import publishing
 from workflows.definition.validation import validate
+from workflows.entry import date_entries, due_dates
 from workflows.models import DateEntry, Enrolment, EntryRefusal, TriggerSchedule
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,8 +9,9 @@ from contacts.models import ContactTag
 from delivery.models import OutboxEntry
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import admission, dead_letters, engine, publishing
-from workflows.dead_letters import Which
+from workflows import admission, engine, publishing
+from workflows.failures import dead_letters
+from workflows.failures.dead_letters import Which
 from workflows.models import DeadLetter, Enrolment, JournalEntry
 from workflows.steps.add_tag import AddTag
 

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.django import TestCase
 
 from tests.workflows.definitions import damaged, definitions
-from workflows import edit_plan, importing, publishing
+from workflows import importing, publishing
 from workflows.definition import reading
 from workflows.definition.diff import diff
 from workflows.definition.sentences import sentences
 from workflows.definition.validation import validate
 from workflows.definition.writing import as_json, as_yaml
+from workflows.editing import edit_plan
 from workflows.models import Workflow, WorkflowVersion
 from workflows.versions import compile_version
 

@@ -12,8 +12,9 @@ from contacts.models import ContactTag
 from tests import journeys
 from tests.journeys import definition, step
 from tests.workflows.edit_plans import STEPS, balanced, carry_out, changed, enter, numbers, undo, work_off
-from workflows import edit_moves, edit_plan, publishing
-from workflows.edit_plan import Decision, NotPossible
+from workflows import publishing
+from workflows.editing import edit_moves, edit_plan
+from workflows.editing.edit_plan import Decision, NotPossible
 from workflows.models import Enrolment, JournalEntry, WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True)

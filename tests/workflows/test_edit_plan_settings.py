@@ -12,8 +12,9 @@ from contacts.models import Contact, ContactTag
 from tests import journeys
 from tests.journeys import definition, step
 from tests.workflows.edit_plans import STEPS, balanced, carry_out, changed, enter, undo
-from workflows import admission, intake, looking
+from workflows import admission, intake
 from workflows.models import Enrolment
+from workflows.watches import looking
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from contacts.models import Contact, ContactEvent
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import engine, hops, intake
+from workflows import engine, intake
 from workflows.definition.validation import validate
+from workflows.entry import hops
 from workflows.models import Enrolment, JournalEntry
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,8 +6,9 @@ import pytest
 
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import entry_requests, hops, publishing
+from workflows import publishing
 from workflows.definition.validation import validate
+from workflows.entry import entry_requests, hops
 from workflows.models import Enrolment, EntryRequest, JournalEntry, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

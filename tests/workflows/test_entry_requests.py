@@ -10,7 +10,8 @@ from django.db import connection
 from contacts import chaos
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import entry_requests, hops, publishing
+from workflows import publishing
+from workflows.entry import entry_requests, hops
 from workflows.models import Enrolment, EntryRefusal, EntryRequest, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

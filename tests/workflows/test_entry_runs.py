@@ -11,8 +11,9 @@ from contacts import chaos, clock
 from contacts.models import Contact
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import entry_runs, publishing
+from workflows import publishing
 from workflows.definition.schema import Definition
+from workflows.entry import entry_runs
 from workflows.models import Enrolment, EntryRefusal, EntryRun, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,9 +14,10 @@ from scoring import rulesets
 from tests import journeys
 from tests.contacts.merging.conftest import merge
 from tests.journeys import definition, step
-from workflows import engine, exit_sweeping, intake, looking, publishing, watching
+from workflows import engine, intake, publishing
 from workflows.definition.validation import validate
 from workflows.models import Enrolment, ExitSweep, JournalEntry, Watch, WatchCheck, Workflow
+from workflows.watches import exit_sweeping, looking, watching
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

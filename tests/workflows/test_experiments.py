@@ -87,7 +87,7 @@ def test_two_experiments_share_nobody_more_often_than_chance_would():
 
 def test_an_experiment_and_a_holdout_of_the_same_name_are_independent():
     """The salts differ, so whoever is held out of a journey is no special group in its experiment."""
-    from workflows import buckets
+    from workflows.entry import buckets
 
     same = sum(experiments.bucket("12", n) == buckets.bucket("holdout:12", n) for n in range(20_000))
     assert same < 20

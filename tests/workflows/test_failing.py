@@ -7,7 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from contacts.models import ContactTag
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import engine, failing, intake
+from workflows import engine, intake
+from workflows.failures import failing
 from workflows.models import DeadLetter, Enrolment, JournalEntry
 from workflows.steps.add_tag import AddTag, Tagging
 from workflows.steps.base import TryLater

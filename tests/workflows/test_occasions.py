@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contacts.durations import parse_offset
-from workflows import occasions
-from workflows.occasions import Rule
+from workflows.entry import occasions
+from workflows.entry.occasions import Rule
 
 BERLIN, TOKYO, LA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo"), ZoneInfo("America/Los_Angeles")
 LONG_AGO, FAR = datetime(2000, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)

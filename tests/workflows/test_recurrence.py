@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows import recurrence, schedules
-from workflows.recurrence import BadRecurrence
+from workflows.entry import recurrence, schedules
+from workflows.entry.recurrence import BadRecurrence
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 PUBLISHED = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)

@@ -14,7 +14,8 @@ from contacts import chaos, clock, transactions
 from contacts.audiences import filling, membership, segments
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import entry_runs, publishing, schedules
+from workflows import publishing
+from workflows.entry import entry_runs, schedules
 from workflows.models import Enrolment, EntryRun, TriggerSchedule
 
 pytestmark = pytest.mark.django_db(transaction=True)

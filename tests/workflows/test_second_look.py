@@ -22,8 +22,9 @@ from contacts.models import Contact
 from contacts.upserting import Person
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import engine, exits, intake, looking
+from workflows import engine, intake
 from workflows.models import Enrolment, JournalEntry, WatchCheck
+from workflows.watches import exits, looking
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
 

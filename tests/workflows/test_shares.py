@@ -8,8 +8,8 @@ import pytest
 
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import buckets
 from workflows.definition.validation import validate
+from workflows.entry import buckets
 from workflows.models import Enrolment, EntryRefusal
 
 

@@ -9,7 +9,8 @@ from django.db import connection
 from contacts import clock, redis_index
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import intake, stranded, timers
+from workflows import intake, timers
+from workflows.failures import stranded
 from workflows.models import DeadLetter, Enrolment, EnrolmentBrake, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

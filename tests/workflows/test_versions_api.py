@@ -11,8 +11,8 @@ from django.db import transaction
 from contacts import access, clock
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import edit_moves
 from workflows.definition import reading
+from workflows.editing import edit_moves
 from workflows.models import EditPlan, Enrolment, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,7 +16,8 @@ from contacts import clock, transactions
 from contacts.models import ContactTag
 from tests import journeys
 from tests.journeys import definition, step
-from workflows import edit_moves, edit_plan, engine, intake, publishing, versions
+from workflows import engine, intake, publishing, versions
+from workflows.editing import edit_moves, edit_plan
 from workflows.models import Enrolment, JournalEntry, WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True)

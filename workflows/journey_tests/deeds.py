@@ -26,12 +26,13 @@ from delivery import sandbox_key, suppression, unsubscribing
 from delivery.models import SandboxMail
 from delivery.verdicts import ALL
 from delivery.webhooks import entrance
-from workflows import enrolling, exits
-from workflows.enrolling import Asked, NotLive
+from workflows.entry import enrolling
+from workflows.entry.enrolling import Asked, NotLive
 from workflows.journey_tests import setting
 from workflows.journey_tests.document import BadTestFile, Moment
 from workflows.models import Enrolment, Workflow
 from workflows.publishing import CannotPublish, UnableToChange
+from workflows.watches import exits
 
 REASONS = frozenset({"manual", "unsubscribe", "hard_bounce", "soft_bounce", "complaint"})
 _HARD = {"type": "bounce", "bounce_classification": "Invalid Address", "status": "5.1.1"}

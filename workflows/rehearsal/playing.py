@@ -25,13 +25,15 @@ from delivery.feedback import Sourced
 from delivery.suppression import NewSuppression
 from delivery.webhooks.base import Report
 from scoring import lifecycle
-from workflows import entering, exits, serializable
+from workflows import serializable
+from workflows.entry import entering
 from workflows.models import Enrolment
 from workflows.rehearsal import filling
 from workflows.rehearsal.asked import Asked, Piece
 from workflows.rehearsal.facts import Fact
 from workflows.rehearsal.reading import Scope
 from workflows.scratch import Scratch
+from workflows.watches import exits
 
 _NAMING = frozenset({"external_id", "email", "phone"})
 PATIENCE = timedelta(hours=1)  # for the message that a feedback is about: it may be sent a little later than it was

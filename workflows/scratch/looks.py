@@ -12,10 +12,11 @@ from django.db import connection
 
 from contacts.audiences import definitions, suspects, sweeping
 from contacts.conditions import compile_condition
-from workflows import deadlines, exit_rules, exit_sweeping, versions
+from workflows import versions
 from workflows.steps import wait_for_condition
 from workflows.steps.base import member_aliases
 from workflows.versions import CompiledVersion
+from workflows.watches import deadlines, exit_rules, exit_sweeping
 
 STRIDE = timedelta(hours=1)  # how far apart two questions are, between which a change is narrowed down by halves
 

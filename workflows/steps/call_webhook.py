@@ -13,15 +13,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from contacts.collect import strict_json
-from workflows import hops, merge_fields, webhook_bodies, webhook_calls
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.references import reference_problems
 from workflows.definition.strict import Strict
-from workflows.merge_fields import Profile
+from workflows.entry import hops
+from workflows.errands import merge_fields, webhook_bodies, webhook_calls
+from workflows.errands.merge_fields import Profile
+from workflows.errands.webhook_bodies import CannotFill
+from workflows.errands.webhook_calls import NewCall, Result
 from workflows.steps.base import Advance, Cohort, KeepWaiting, Member, Outcome, StepType, WaitUntil
-from workflows.webhook_bodies import CannotFill
-from workflows.webhook_calls import NewCall, Result
 
 PATIENCE = timedelta(hours=1)  # then the journey goes on without the answer, whatever the queue is doing
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})

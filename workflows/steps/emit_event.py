@@ -12,11 +12,12 @@ from pydantic import Field
 from contacts import events
 from contacts.collect import strict_json
 from contacts.events import NewEvent
-from workflows import hops, own_events
+from workflows import own_events
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.references import filled, reference_problems
 from workflows.definition.strict import Name, Strict
+from workflows.entry import hops
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 

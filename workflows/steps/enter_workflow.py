@@ -10,9 +10,9 @@ from typing import Any
 from django.db import connection
 
 from contacts import doorbell
-from workflows import hops
 from workflows.definition import phrases
 from workflows.definition.strict import Slug, Strict
+from workflows.entry import hops
 from workflows.steps.base import Advance, Cohort, Member, Outcome, StepType
 
 BELL = "workflows.intake"

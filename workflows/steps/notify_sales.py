@@ -14,12 +14,12 @@ from contacts.identifiers import is_email
 from delivery import notices
 from delivery.mustache import BadMustache
 from delivery.notices import Notice
-from workflows import merge_fields, sales
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Strict
-from workflows.merge_fields import Profile
-from workflows.sales import NewTask
+from workflows.errands import merge_fields, sales
+from workflows.errands.merge_fields import Profile
+from workflows.errands.sales import NewTask
 from workflows.steps.base import Advance, Cohort, Effect, Member, Outcome, StepType
 
 LONGEST = 10_000  # characters of a message, once it is filled

@@ -14,13 +14,13 @@ from pydantic import Field
 from contacts.conditions import BadCondition, Condition, parse
 from contacts.conditions.reading import reads
 from contacts.conditions.tracing import shortened, trace
-from workflows import deadlines, exit_sweeping
 from workflows.definition import phrases
 from workflows.definition.conditions import STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, KeepWaiting, Outcome, StepType
 from workflows.steps.wait_for_event import HAPPENED, TIMED_OUT
+from workflows.watches import deadlines, exit_sweeping
 
 
 class WaitForConditionConfig(Strict):

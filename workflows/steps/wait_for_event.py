@@ -15,12 +15,12 @@ from django.db import connection
 from contacts.conditions import Condition, Sql, parse
 from contacts.conditions.fragment import fill
 from contacts.conditions.reading import about_event
-from workflows import deadlines, happenings
 from workflows.definition import phrases
 from workflows.definition.conditions import HAPPENED_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Name, Strict
 from workflows.steps.base import Advance, Cohort, KeepWaiting, Member, Outcome, StepType
+from workflows.watches import deadlines, happenings
 
 HAPPENED, TIMED_OUT = "happened", "timed_out"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from contacts.audiences import segments
-from workflows import recurrence
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Name
+from workflows.entry import recurrence
 from workflows.triggers.base import PLACE, TriggerType, ref_missing
 
 

@@ -17,7 +17,7 @@ from contacts.conditions import Aliases, Condition, explain
 from contacts.conditions.tracing import told, trace
 from contacts.privacy import restricting
 from workflows import wording
-from workflows.buckets import in_share
+from workflows.entry.buckets import in_share
 from workflows.models import Workflow
 from workflows.versions import CompiledVersion
 

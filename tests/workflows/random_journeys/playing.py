@@ -16,7 +16,9 @@ from contacts import events, transactions, upserting
 from contacts.audiences import tags
 from contacts.models import Contact
 from tests.workflows.random_journeys.making import Deed
-from workflows import admission, engine, entry_requests, intake, looking, pausing, publishing
+from workflows import admission, engine, intake, pausing, publishing
+from workflows.entry import entry_requests
+from workflows.watches import looking
 
 LANES = ("urgent", "bulk")
 MOST_BATCHES = 20_000

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from contacts import transactions
 from contacts.progress import Progress
-from workflows import dead_letters
-from workflows.dead_letters import DEEDS, Resolved, Which
+from workflows.failures import dead_letters
+from workflows.failures.dead_letters import DEEDS, Resolved, Which
 from workflows.models import Workflow
 
 

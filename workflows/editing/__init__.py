@@ -1,0 +1,1 @@
+"""Moving people who are under way to another version."""

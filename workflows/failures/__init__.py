@@ -1,0 +1,1 @@
+"""Steps that fail, and what becomes of whom they failed for."""

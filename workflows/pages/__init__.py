@@ -1,0 +1,1 @@
+"""The engine's pages in the admin: one noun a file."""

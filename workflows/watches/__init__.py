@@ -1,0 +1,1 @@
+"""What facts end: waits that look at the log, and leaving before the end."""
