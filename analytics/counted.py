@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from delivery import vocabulary
 from delivery.signals import FeedbackNote, MessageOutcome
+from delivery.webhooks import vocabulary
 from workflows.signals import Moved
 
 WITH_REASON = frozenset({"suppressed", "capped", "cancelled"})

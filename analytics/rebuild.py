@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from analytics.counted import DROPPED, WITH_REASON
 from analytics.counters import ALL
-from delivery import vocabulary
 from delivery.ledger import TOLD
+from delivery.webhooks import vocabulary
 
 # Each part counts by (workflow_id, version_id, step, metric, day). A step was entered by every row of the journal that
 # a step wrote and did not write after waiting; a step that raised was never entered, and neither was one that somebody

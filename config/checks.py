@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -13,6 +13,14 @@ from django.http.request import validate_host
 
 from contacts.durations import BadDuration, parse_duration
 
+if TYPE_CHECKING:
+    from delivery.providers.base import Entry
+
+PROVIDER_SETTINGS = {
+    "email": ("EMAIL_PROVIDER", "EMAIL_FALLBACK_PROVIDER"),
+    "sms": ("SMS_PROVIDER",),
+    "push": ("PUSH_PROVIDER",),
+}
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 DEVELOPMENT_KEY = "insecure-development-key"
 CHOICES = {
@@ -82,27 +90,12 @@ def _the_house() -> Iterator[CheckMessage]:
 
 
 def _delivery() -> Iterator[CheckMessage]:
-    from delivery.providers import PROVIDERS
+    from delivery.providers import CHANNELS, entries, names
 
+    for channel in CHANNELS:
+        for name in names(channel):
+            yield from _provider(channel, name, entries().get(name))
     provider = settings.EMAIL_PROVIDER
-    if provider not in PROVIDERS:
-        yield Error(
-            f"EMAIL_PROVIDER is {provider!r}, which nobody answers to.",
-            hint=f"Known are: {', '.join(sorted(PROVIDERS))}.",
-            id="carillon.E010",
-        )
-    if provider == "sendgrid" and not settings.SENDGRID_API_KEY:
-        yield Error(
-            "EMAIL_PROVIDER is sendgrid and there is no SENDGRID_API_KEY: SendGrid would refuse every message.",
-            hint="Set SENDGRID_API_KEY or SENDGRID_API_KEY_FILE.",
-            id="carillon.E011",
-        )
-    if provider == "sendgrid" and not settings.SENDGRID_WEBHOOK_PUBLIC_KEY:
-        yield Warning(
-            "There is no SENDGRID_WEBHOOK_PUBLIC_KEY: bounces and complaints that SendGrid reports are refused.",
-            hint="Copy the verification key of SendGrid's signed event webhook.",
-            id="carillon.W012",
-        )
     if _reaches_people() and settings.TIME_SPEED > 1:
         yield Error(
             f"TIME_SPEED is {settings.TIME_SPEED:g} and EMAIL_PROVIDER is {provider}: real people would get the "
@@ -116,6 +109,33 @@ def _delivery() -> Iterator[CheckMessage]:
             "not even to unsubscribe.",
             hint="Set PUBLIC_URL to the address under which the world reaches this installation.",
             id="carillon.W014",
+        )
+
+
+def _provider(channel: str, name: str, entry: Entry | None) -> Iterator[CheckMessage]:
+    from delivery.providers import entries
+    from delivery.providers.base import setting
+
+    chosen_by = next(each for each in PROVIDER_SETTINGS[channel] if getattr(settings, each) == name)
+    if entry is None or entry.make is None or channel not in entry.channels:
+        known = sorted(each.name for each in entries().values() if each.make and channel in each.channels)
+        yield Error(
+            f"{chosen_by} is {name!r}, which nobody answers to.",
+            hint=f"Known are: {', '.join(known)}.",
+            id="carillon.E010",
+        )
+        return
+    for missing in (each for each in entry.needed if not setting(each)):
+        yield Error(
+            f"{chosen_by} is {name} and there is no {missing}: it would refuse every message.",
+            hint=f"Set {missing} or {missing}_FILE.",
+            id="carillon.E011",
+        )
+    for missing in (each for each in entry.advised if not setting(each)):
+        yield Warning(
+            f"There is no {missing}: bounces and complaints that {name} reports are refused.",
+            hint=f"Set {missing} or {missing}_FILE to what {name} shows where its webhook is set up.",
+            id="carillon.W012",
         )
 
 

@@ -198,7 +198,11 @@ MESSAGE_RETENTION = env.text("MESSAGE_RETENTION", "P365D")
 WEBHOOK_RETENTION = env.text("WEBHOOK_RETENTION", "P7D")
 
 # -- delivery ----------------------------------------------------------------------------------------------------------
+READ_SETTING = env.text  # for settings that the folder of a provider alone knows
 EMAIL_PROVIDER = env.text("EMAIL_PROVIDER", "sandbox")
+EMAIL_FALLBACK_PROVIDER = env.text("EMAIL_FALLBACK_PROVIDER")
+SMS_PROVIDER = env.text("SMS_PROVIDER", "sandbox" if EMAIL_PROVIDER == "sandbox" else "")
+PUSH_PROVIDER = env.text("PUSH_PROVIDER", "sandbox" if EMAIL_PROVIDER == "sandbox" else "")
 EMAIL_FROM = env.text("EMAIL_FROM", "hello@carillon.example")
 EMAIL_FROM_NAME = env.text("EMAIL_FROM_NAME", "Carillon")
 SENDGRID_API_KEY = env.text("SENDGRID_API_KEY")

@@ -1,5 +1,9 @@
 """The pages of the post office."""
 
-from delivery import admin_messages, admin_providers, admin_suppressions, admin_templates, timeline
+from delivery import timeline
+from delivery.pages import messages as admin_messages
+from delivery.pages import providers as admin_providers
+from delivery.pages import suppressions as admin_suppressions
+from delivery.pages import templates as admin_templates
 
 __all__ = ["admin_messages", "admin_providers", "admin_suppressions", "admin_templates", "timeline"]

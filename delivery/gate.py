@@ -22,6 +22,7 @@ from delivery import addresses, caps, facts, ledger, quiet_hours, verdicts
 from delivery.verdicts import Candidate, Known, Standing, Verdict
 
 Place = tuple[str, str]  # a channel, and an address of it
+CLASSES = ("transactional", "marketing")  # among equals in this order
 SKIP_EVENTS = {"suppressed": facts.SKIPPED, "capped": facts.SKIPPED_BY_CAP}
 
 
@@ -76,13 +77,16 @@ class Batch:
     claims: tuple[Claim, ...]
 
 
-# One look into the index for each priority, so that neither a long queue nor many messages for later cost anything.
+# One look into the index for each priority and class, so that neither a long queue nor many messages for later, nor a
+# class that is held, cost anything.
 _CLAIM = """
     WITH due AS MATERIALIZED (
         SELECT queued.* FROM generate_series(10, 1, -1) AS level (priority)
+         CROSS JOIN unnest(%(classes)s::text[]) AS kind (message_class)
          CROSS JOIN LATERAL (
                SELECT message_id, contact_id, attempt, priority, due_at FROM outbox
-                WHERE state = 'queued' AND lane = %(lane)s AND priority = level.priority AND due_at <= %(now)s
+                WHERE state = 'queued' AND lane = %(lane)s AND channel = %(channel)s
+                  AND message_class = kind.message_class AND priority = level.priority AND due_at <= %(now)s
                 ORDER BY due_at, message_id LIMIT %(limit)s
                   FOR UPDATE SKIP LOCKED) AS queued
          LIMIT %(limit)s)
@@ -97,9 +101,11 @@ _CLAIM = """
 _COUNT_DUE = """
     SELECT count(*) FROM (
         SELECT FROM generate_series(1, 10) AS level (priority)
+         CROSS JOIN unnest(%(classes)s::text[]) AS kind (message_class)
          CROSS JOIN LATERAL (
                SELECT FROM outbox
-                WHERE state = 'queued' AND lane = %(lane)s AND priority = level.priority AND due_at <= %(now)s
+                WHERE state = 'queued' AND lane = %(lane)s AND channel = %(channel)s
+                  AND message_class = kind.message_class AND priority = level.priority AND due_at <= %(now)s
                 ORDER BY due_at, message_id LIMIT %(limit)s) AS queued -- in order: else the planner hopes for luck
          LIMIT %(limit)s) AS due
 """
@@ -131,22 +137,32 @@ _START = """
 """
 
 
-def waiting(lane: str, *, limit: int, now: datetime) -> int:
-    """How many messages of the lane are due, counted up to `limit`."""
+def waiting(lane: str, *, channel: str = "email", classes: Sequence[str] = CLASSES, limit: int, now: datetime) -> int:
+    """How many messages of the lane, channel and classes are due, counted up to `limit`."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_DUE, {"lane": lane, "now": now, "limit": limit})
+        asked: dict[str, Any] = {"lane": lane, "channel": channel, "classes": list(classes), "now": now, "limit": limit}
+        cursor.execute(_COUNT_DUE, asked)
         return cursor.fetchone()[0]
 
 
 def claim(
-    lane: str, *, limit: int, provider: str, channels: frozenset[str] = frozenset({"email"}), now: datetime
+    lane: str,
+    *,
+    channel: str = "email",
+    classes: Sequence[str] = CLASSES,
+    limit: int,
+    provider: str,
+    now: datetime,
 ) -> Batch:
-    """T1. Take up to `limit` due messages of the lane, best first; decide each; write down what was decided.
+    """T1. Take up to `limit` due messages of the lane and channel, best first; decide each; write the decisions down.
 
-    `channels`: those that the provider serves. The claims may be sent once the caller's transaction is committed, and
-    until `now` + SEND_LEASE_SECONDS at the latest. A constant number of statements."""
+    `classes`: those that are not held now. `provider` empty: nobody delivers this channel, and every message of it is
+    rejected as `no_provider`. The claims may be sent once the caller's transaction is committed, and until `now` +
+    SEND_LEASE_SECONDS at the latest. A constant number of statements."""
+    channels = frozenset({channel} if provider else ())
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"lane": lane, "now": now, "limit": limit})
+        asked: dict[str, Any] = {"lane": lane, "channel": channel, "classes": list(classes), "now": now, "limit": limit}
+        cursor.execute(_CLAIM, asked)
         taken = [Due(*row) for row in cursor.fetchall()]
     if not taken:
         return Batch(0, ())

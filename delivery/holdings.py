@@ -44,6 +44,7 @@ def declare() -> None:
             ("to_address", "subject", "state", "created_at"),
             erase=None,
         ),
+        Holding("push_devices", "Devices for push messages", ("kind", "agent", "created_at", "gone_at"), erase=None),
         Holding(
             "sandbox_mails",
             "Mails in the sandbox",

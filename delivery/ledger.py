@@ -131,7 +131,8 @@ def requeue(entries: Sequence[Entry], *, due_at: Sequence[datetime], attempts: S
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE outbox o SET state = 'queued', due_at = r.due_at, attempt = r.attempt, lease_until = NULL
+            UPDATE outbox o
+               SET state = 'queued', due_at = r.due_at, attempt = r.attempt, lease_until = NULL, is_paced = false
               FROM unnest(%s::bigint[], %s::timestamptz[], %s::smallint[]) AS r (message_id, due_at, attempt)
              WHERE o.message_id = r.message_id
             """,

@@ -16,10 +16,12 @@ from django.db import connection, transaction
 
 from contacts import chaos, clock, doorbell, transactions
 from contacts.identifiers import is_email
-from delivery import addresses, outcomes, providers, rendering, stopping, throttle
+from delivery import addresses, outcomes, providers
+from delivery.authoring import rendering
 from delivery.outbox import LANES
 from delivery.providers import base
 from delivery.providers.base import Answer, Letter
+from delivery.rates import stopping, throttle
 from delivery.verdicts import ALL
 
 BATCH = 50

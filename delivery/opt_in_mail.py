@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from contacts.models import Contact
-from delivery import outbox, suppression, templates
+from delivery import outbox, suppression
+from delivery.authoring import templates
 from delivery.requests import SendRequest
 
 TEMPLATE = "confirm-subscription"

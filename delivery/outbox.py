@@ -32,8 +32,8 @@ _INSERT_MESSAGES = """
 """
 
 _INSERT_OUTBOX = """
-    INSERT INTO outbox (message_id, lane, priority, contact_id, due_at)
-    SELECT id, lane, priority, contact_id, %s FROM messages WHERE id = ANY(%s) ORDER BY id
+    INSERT INTO outbox (message_id, channel, message_class, lane, priority, contact_id, due_at)
+    SELECT id, channel, message_class, lane, priority, contact_id, %s FROM messages WHERE id = ANY(%s) ORDER BY id
 """
 
 # A message that is being claimed at this instant is being sent: SKIP LOCKED lets it go, and nobody waits for anybody.

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from delivery import facts, ledger, stopping
+from delivery import facts, ledger
 from delivery.gate import Claim
 from delivery.ledger import Entry
 from delivery.providers import base
 from delivery.providers.base import Answer
+from delivery.rates import stopping
 
 LONGEST_PAUSE = timedelta(hours=1)
 

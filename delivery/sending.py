@@ -20,11 +20,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from django.conf import settings
 
 from contacts import chaos, clock, opt_in, transactions
-from delivery import gate, opt_in_mail, outcomes, providers, rendering, stopping, templates, throttle, unsubscribing
+from delivery import gate, opt_in_mail, outcomes, providers
+from delivery.authoring import rendering, templates
+from delivery.authoring.rendering import UnableToRender, Words
 from delivery.gate import Claim
 from delivery.outcomes import Answered
 from delivery.providers.base import NOT_STARTED, REJECTED, Answer, Letter
-from delivery.rendering import UnableToRender, Words
+from delivery.public import unsubscribing
+from delivery.rates import routes, throttle
 
 BATCH = 100  # so many requests at once, and so long a list for one look at the clock
 START_SHARE = 0.9  # of the lease
@@ -32,27 +35,33 @@ LONGEST_WAIT = 0.25  # seconds for tokens, then the caller is asked whether ther
 
 
 def deliver_batch(lane: str) -> bool:
-    """Send what is due in the lane (urgent or bulk), at most one batch. Returns whether there was anything to do."""
-    provider = providers.email()
-    if stopping.is_stopped(provider.name):
+    """Send what is due in the lane (urgent or bulk), at most one batch a channel. Returns whether there was anything to
+    do."""
+    return any([_deliver(lane, channel) for channel in providers.CHANNELS])
+
+
+def _deliver(lane: str, channel: str) -> bool:
+    way = routes.way(channel, now=clock.now())
+    if not way.classes:
         return False
-    wanted = gate.waiting(lane, limit=BATCH, now=clock.now())
-    if wanted and provider.is_throttled:
+    wanted = gate.waiting(lane, channel=channel, classes=way.classes, limit=BATCH, now=clock.now())
+    if not wanted:
+        return False
+    provider = providers.named(way.provider) if way.provider else None
+    if provider and provider.is_throttled:
         grant = throttle.take(provider.name, wanted, lane=lane)
         if not grant.count:
             time.sleep(min(grant.wait, LONGEST_WAIT))
             return True
         wanted = grant.count
-    if not wanted:
-        return False
     t0 = time.monotonic()
     batch = transactions.run(
-        lambda now: gate.claim(lane, limit=wanted, provider=provider.name, channels=provider.channels, now=now)
+        lambda now: gate.claim(lane, channel=channel, classes=way.classes, limit=wanted, provider=way.provider, now=now)
     )
     chaos.point("delivery.claimed")
-    if provider.is_throttled:
+    if provider and provider.is_throttled:
         throttle.give_back(provider.name, wanted - len(batch.claims))
-    if batch.claims:
+    if provider and batch.claims:
         answered = _hand_over(provider, batch.claims, start_before=t0 + START_SHARE * settings.SEND_LEASE_SECONDS)
         chaos.point("delivery.answered")
         transactions.run(lambda now: outcomes.record(provider.name, answered, now=now))

@@ -7,9 +7,10 @@ from typing import Any
 from celery import shared_task
 
 from contacts import clock, doorbell
-from delivery import feedback, in_doubt, notices, retention, sending
+from delivery import in_doubt, notices, retention, sending
 from delivery import sweep as sweeper
 from delivery.outbox import LANES
+from delivery.webhooks import feedback
 
 _LANE_OF = {queue: lane for lane, queue in LANES.items()}
 

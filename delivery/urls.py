@@ -2,7 +2,9 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, re_path
 from django.views.generic import RedirectView
 
-from delivery import api, template_api, views
+from delivery.api import ledger as api
+from delivery.api import templates as template_api
+from delivery.public import views
 from delivery.webhooks import entrance
 
 urlpatterns: list[URLPattern | URLResolver] = [

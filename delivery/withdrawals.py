@@ -15,8 +15,9 @@ from django.db import connection
 
 from contacts import chaos
 from contacts.models import Contact, ContactIdentity
-from delivery import addresses, bodies, outbox
+from delivery import addresses, outbox
 from delivery.suppression import STEP_SECONDS
+from delivery.webhooks import bodies
 
 ENDS_MARKETING = frozenset({"marketing", "data_processing"})  # the categories without which nothing is advertised
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from delivery import vocabulary
+from delivery.webhooks import vocabulary
 
 STATES: Mapping[str, str] = {
     "queued": "Waiting to be sent",

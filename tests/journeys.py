@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from contacts import clock, events, transactions
 from contacts.models import Contact
-from delivery import templates
+from delivery.authoring import templates
 from workflows import admission, archiving, engine, intake, pausing, publishing
 from workflows.entry import entry_requests, entry_work
 from workflows.models import Enrolment, JournalEntry

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from contacts.collect import strict_json
-from delivery import templates
+from delivery.authoring import templates
 from workflows import publishing
 from workflows.definition import limits
 from workflows.definition.problems import Problem

@@ -1,8 +1,11 @@
 """The tables of the post office, one noun a file."""
 
+from delivery.models.device import PushDevice
+from delivery.models.domain import PostTally, SendingDay, SendingDomain
 from delivery.models.message import Message, OutboxEntry, SendLogEntry
 from delivery.models.notice import StaffNotice
 from delivery.models.provider import Provider, SandboxMail
+from delivery.models.seed import SeedAddress
 from delivery.models.suppression import Address, Suppression
 from delivery.models.template import Template, TemplateVersion
 from delivery.models.webhook import Feedback, WebhookDelivery
@@ -12,9 +15,14 @@ __all__ = [
     "Feedback",
     "Message",
     "OutboxEntry",
+    "PostTally",
     "Provider",
+    "PushDevice",
     "SandboxMail",
+    "SeedAddress",
     "SendLogEntry",
+    "SendingDay",
+    "SendingDomain",
     "StaffNotice",
     "Suppression",
     "Template",

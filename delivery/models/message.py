@@ -65,10 +65,13 @@ class OutboxEntry(models.Model):
 
     message = models.OneToOneField(Message, primary_key=True, on_delete=models.PROTECT, related_name="+")
     state = models.TextField(default="queued", db_default="queued")
+    channel = models.TextField(default="email", db_default="email")  # as the message's, and so is its class
+    message_class = models.TextField(default="marketing", db_default="marketing")
     lane = models.TextField()
     priority = models.SmallIntegerField()
     contact_id = models.BigIntegerField()
     address_id = models.BigIntegerField(null=True)  # known from the claim on
+    is_paced = models.BooleanField(default=False, db_default=False)  # `due_at` is its turn at the recipient's domain
     due_at = models.DateTimeField()
     attempt = models.SmallIntegerField(default=0, db_default=0)
     claimed_at = models.DateTimeField(null=True)
@@ -84,9 +87,11 @@ class OutboxEntry(models.Model):
             ),
         ]
         indexes = [
-            # the gate's claim: for each priority, those that have been due the longest
+            # the gate's claim: for each priority and class, those that have been due the longest
             models.Index(
-                fields=["lane", "priority", "due_at", "message"], condition=Q(state="queued"), name="outbox_due"
+                fields=["lane", "channel", "message_class", "priority", "due_at", "message"],
+                condition=Q(state="queued"),
+                name="outbox_due_by_class",
             ),
             models.Index(fields=["contact_id"], condition=Q(state="queued"), name="outbox_queued_of_a_contact"),
             models.Index(fields=["address_id"], condition=Q(state="sending"), name="outbox_sending_to_an_address"),

@@ -8,8 +8,9 @@ OPEN_NOTICES = ("queued", "sending")
 
 
 class StaffNotice(models.Model):
-    """A mail about a contact to somebody of ours, such as the contact's owner. It is no message of the contact's: no
-    cap counts it, no consent is asked for it, and it stands in nobody's ledger. Its words go once it is done with.
+    """A mail to somebody of ours: about a contact to its owner, or a template to whoever tries it (`contact_id` null).
+    It is no message of the contact's: no cap counts it, no consent is asked for it, and it stands in nobody's ledger.
+    Its words go once it is done with.
 
     queued  -- may be claimed once `due_at` has come
     sending -- queued -> sending: claimed; the request may start until `lease_until`, never after
@@ -18,11 +19,13 @@ class StaffNotice(models.Model):
 
     public_id = models.UUIDField(unique=True, editable=False, db_default=RandomUUID())
     idempotency_key = models.TextField()
-    contact_id = models.BigIntegerField()
+    contact_id = models.BigIntegerField(null=True)
     lane = models.TextField()
     to_address = models.TextField()
     subject = models.TextField()
     text = models.TextField()
+    html = models.TextField(default="", db_default="")
+    headers = models.JSONField(default=dict, db_default={})
     state = models.TextField(default="queued", db_default="queued")
     attempt = models.SmallIntegerField(default=0, db_default=0)
     address_id = models.BigIntegerField(null=True)

@@ -5,11 +5,14 @@ from django.db.models.functions import Now
 
 
 class Provider(models.Model):
-    """A row exists once a provider was used. Stopped by a 401 or 403; its messages stay queued until it is resumed."""
+    """A row exists once a provider was used. Stopped by a 401 or 403; its messages stay queued until it is resumed.
+    Resting for a while after it could not be reached several times in a row: what it did not start may go elsewhere."""
 
     name = models.TextField(primary_key=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_why = models.TextField(default="", db_default="", blank=True)
+    failures = models.SmallIntegerField(default=0, db_default=0)  # batches in a row of which it took nothing
+    resting_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "providers"

@@ -1,21 +1,52 @@
-"""Providers, one room each; EMAIL_PROVIDER chooses."""
+"""Providers, a folder each. A folder says of itself in `ENTRIES` what it can do; nothing else has to know it.
+
+`EMAIL_PROVIDER`, `SMS_PROVIDER` and `PUSH_PROVIDER` choose; `EMAIL_FALLBACK_PROVIDER` takes over what the first one
+provably did not start (`delivery.rates.routes`)."""
 
 from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from delivery.providers.base import Provider
-from delivery.providers.sandbox import Sandbox
-from delivery.providers.sendgrid import SendGrid
+from delivery.providers.base import Entry, Provider
 
-PROVIDERS: dict[str, type[Provider]] = {"sandbox": Sandbox, "sendgrid": SendGrid}
+CHANNELS = ("email", "sms", "push")
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """Every provider that a folder of this room knows, by name."""
+    found: dict[str, Entry] = {}
+    for folder in pkgutil.iter_modules(__path__):
+        if folder.ispkg:
+            told: Iterable[Entry] = import_module(f"{__name__}.{folder.name}").ENTRIES
+            found |= {entry.name: entry for entry in told}
+    return found
+
+
+def names(channel: str) -> tuple[str, ...]:
+    """Who delivers that channel, the first choice first; empty: nobody. Of e-mail there is always one."""
+    if channel == "email":
+        chosen = (settings.EMAIL_PROVIDER, settings.EMAIL_FALLBACK_PROVIDER)
+    else:
+        chosen = (settings.SMS_PROVIDER if channel == "sms" else settings.PUSH_PROVIDER, "")
+    return tuple(dict.fromkeys(name for name in chosen if name))
+
+
+def named(name: str) -> Provider:
+    """Raises ImproperlyConfigured for a name that nobody answers to, or of one who only reports."""
+    entry = entries().get(name)
+    if entry is None or entry.make is None:
+        known = ", ".join(sorted(name for name, entry in entries().items() if entry.make))
+        raise ImproperlyConfigured(f"{name!r} is none of the providers {known}")
+    return entry.make()
 
 
 def email() -> Provider:
-    """The provider of e-mail. Raises ImproperlyConfigured for a name that nobody answers to."""
-    try:
-        return PROVIDERS[settings.EMAIL_PROVIDER]()
-    except KeyError:
-        known = ", ".join(sorted(PROVIDERS))
-        raise ImproperlyConfigured(f"EMAIL_PROVIDER: {settings.EMAIL_PROVIDER!r} is none of {known}") from None
+    """The first choice for e-mail."""
+    return named(settings.EMAIL_PROVIDER)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+
+from django.conf import settings
+
+from delivery.webhooks.base import Vendor
 
 ACCEPTED = "accepted"  # the provider has taken it
 REJECTED = "rejected"  # it will never take this one
@@ -44,12 +47,46 @@ class Answer:
     retry_after: float | None = None
 
 
-class Provider(Protocol):
-    name: str
-    is_throttled: bool
-    channels: frozenset[str]  # email · sms · push: what it delivers
+class Provider:
+    """What a provider is asked. `name` as in the settings; `channels`: of email, sms and push those that it delivers.
+
+    `is_throttled`: its calls keep to ESP_RATE_LIMIT. `does_track`: it reports opens and clicks by itself; where it does
+    not, links and a picture of ours do. `repeats_within`: seconds for which it knows a second request for the same
+    `mid` and does nothing (None: it does not know)."""
+
+    name: str = ""
+    is_throttled: bool = True
+    channels: frozenset[str] = frozenset({"email"})
+    does_track: bool = False
+    repeats_within: float | None = None
 
     def deliver(self, letters: Iterable[Letter], *, start_before: float) -> dict[str, Answer]:
         """Hand the letters over and wait for the answers, by `mid`. No request starts after `start_before` by
         time.monotonic(). `letters` may be a generator that is still writing the later ones. Does not raise for what
         happens to a letter; opens no transaction that is held while waiting for somebody else."""
+        raise NotImplementedError
+
+    def look_up(self, mids: Sequence[str]) -> dict[str, Answer]:
+        """What the provider knows of messages in doubt, by `mid`: ACCEPTED, or REJECTED, or RETRY where it says for
+        certain that it never got them. Those of which it says nothing are absent. Does not raise."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a folder says of a provider. `make`: None for one that only reports. `vendor`: its webhook, if it has any.
+    `needed`: settings without which it cannot send; `advised`: settings without which its reports are refused."""
+
+    name: str
+    make: Callable[[], Provider] | None = None
+    vendor: Vendor | None = None
+    channels: frozenset[str] = frozenset({"email"})
+    needed: tuple[str, ...] = ()
+    advised: tuple[str, ...] = ()
+
+
+def setting(name: str, default: str = "") -> str:
+    """A setting that only this provider's folder knows: from the settings module if it is there, else NAME or NAME_FILE
+    of the environment."""
+    known = getattr(settings, name, None)
+    return str(settings.READ_SETTING(name, default) if known is None else known)

@@ -15,13 +15,14 @@ from django.views.decorators.http import require_POST
 
 from contacts import clock, doorbell
 from delivery.models import WebhookDelivery
-from delivery.webhooks import VENDORS
+from delivery.providers import entries
 
 
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
-    vendor = VENDORS.get(provider)
+    entry = entries().get(provider)
+    vendor = entry.vendor if entry else None
     if vendor is None or (provider == "sandbox" and settings.EMAIL_PROVIDER != "sandbox"):
         return HttpResponseNotFound()
     body = request.body

@@ -10,9 +10,10 @@ from django.urls import reverse
 from contacts import access
 from contacts.models import ApiKey
 from contacts.pages.keys import KINDS, SCOPES
-from delivery import vocabulary, wording
+from delivery import wording
 from delivery.models import Provider, Suppression, Template, TemplateVersion
 from delivery.models.message import STATES
+from delivery.webhooks import vocabulary
 
 
 def test_a_key_is_shown_once_and_only_its_hash_is_kept(maya):

@@ -10,7 +10,8 @@ from django.db import connection, transaction
 
 from contacts import clock
 from contacts.models import Contact
-from delivery import outbox, sending, templates
+from delivery import outbox, sending
+from delivery.authoring import templates
 from delivery.models import Message, SandboxMail, SendLogEntry
 from delivery.requests import SendRequest
 

@@ -8,8 +8,8 @@ from django.utils.dateparse import parse_datetime
 
 from contacts import access, clock, identity
 from contacts.identity import Identifiers
-from delivery import stopping
 from delivery.models import Suppression
+from delivery.rates import stopping
 from tests.delivery import making
 
 pytestmark = pytest.mark.django_db

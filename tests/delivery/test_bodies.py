@@ -9,8 +9,8 @@ import pytest
 
 from contacts import clock, transactions
 from contacts.privacy import erasing
-from delivery import feedback
 from delivery.models import WebhookDelivery
+from delivery.webhooks import feedback
 from tests.delivery import making
 
 pytestmark = pytest.mark.django_db

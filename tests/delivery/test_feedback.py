@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from contacts import clock
 from contacts.models import Contact, ContactEvent
-from delivery import feedback, suppression
-from delivery.feedback import Sourced
+from delivery import suppression
 from delivery.models import Address, Feedback, OutboxEntry, Suppression, WebhookDelivery
-from delivery.webhooks import sendgrid
+from delivery.providers.sendgrid import webhook as sendgrid
+from delivery.webhooks import feedback
+from delivery.webhooks.feedback import Sourced
 from tests.delivery import making
 from tests.delivery.esp import Reaction
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from delivery import mustache
+from delivery.authoring import mustache
 from tests.delivery.conftest import vectors
 
 SPEC = [

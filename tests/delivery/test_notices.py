@@ -10,10 +10,11 @@ from django.db import connection, transaction
 from contacts import clock
 from contacts.models import Contact
 from contacts.privacy import erasing
-from delivery import notices, providers, stopping, suppression
+from delivery import notices, providers, suppression
 from delivery.models import SandboxMail, StaffNotice
 from delivery.notices import Notice
 from delivery.providers.base import IN_DOUBT, REJECTED, RETRY, STOP, Answer
+from delivery.rates import stopping
 from tests import journeys
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from delivery import plain_text, rendering
-from delivery.rendering import UnableToRender, Words
+from delivery.authoring import plain_text, rendering
+from delivery.authoring.rendering import UnableToRender, Words
 
 URL = "https://mail.example/u/token"
 

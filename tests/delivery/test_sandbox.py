@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from contacts import clock
-from delivery import feedback, sandbox_people
 from delivery.models import Feedback, SandboxMail, Suppression, WebhookDelivery
-from delivery.sandbox_people import WebIsAway
+from delivery.providers.sandbox import people as sandbox_people
+from delivery.providers.sandbox.people import WebIsAway
+from delivery.webhooks import feedback
 from tests.delivery import making
 
 LINKED = "<a href='https://shop.example/a?b=1&amp;c=2'>Go</a> <a href=\"http://host/u/token\">Unsubscribe</a>"

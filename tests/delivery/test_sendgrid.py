@@ -5,8 +5,8 @@ from __future__ import annotations
 import jsonschema
 import pytest
 
-from delivery.providers import sendgrid
 from delivery.providers.base import Letter
+from delivery.providers.sendgrid import sending as sendgrid
 from delivery.transport import Reply
 from tests.delivery.conftest import vectors
 

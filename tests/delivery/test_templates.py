@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, InternalError, connection, transaction
 
 from contacts import clock
-from delivery import templates
+from delivery.authoring import templates
 from delivery.models import Template, TemplateVersion
 from tests.delivery import making
 

@@ -8,7 +8,8 @@ import pytest
 import redis
 
 from contacts import redis_index
-from delivery import sending, throttle
+from delivery import sending
+from delivery.rates import throttle
 from tests.delivery import making
 
 

@@ -11,8 +11,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery import unsubscribing
 from delivery.models import Address, Feedback, Suppression
+from delivery.public import unsubscribing
 from tests.delivery import making
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from delivery.webhooks import sendgrid
+from delivery.providers.sendgrid import webhook as sendgrid
 from tests.delivery.conftest import vectors
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -10,9 +10,10 @@ import pytest
 from django.test import Client
 from sendgrid.helpers.eventwebhook import EventWebhookHeader
 
-from delivery import feedback, sandbox_key
 from delivery.models import Feedback, WebhookDelivery
-from delivery.webhooks import sendgrid
+from delivery.providers.sandbox import key as sandbox_key
+from delivery.providers.sendgrid import webhook as sendgrid
+from delivery.webhooks import feedback
 from tests.delivery import making
 from tests.delivery.conftest import vectors
 

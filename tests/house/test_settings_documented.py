@@ -14,13 +14,15 @@ DOCUMENTED = re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_t
 
 
 def names_read(path: Path) -> set[str]:
-    """Names that the file reads: env.text("NAME", …), os.environ["NAME"], os.environ.get("NAME")."""
+    """Names that the file reads: env.text("NAME", …), os.environ["NAME"], os.environ.get("NAME"), setting("NAME")."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = ast.unparse(node.func)
-            if called in {"os.environ.get", "os.getenv"} or (
-                called.removeprefix("env.") in READERS and path.parent.name == "config"
+            if (
+                called in {"os.environ.get", "os.getenv"}
+                or (called.removeprefix("env.") in READERS and path.parent.name == "config")
+                or (called.split(".")[-1] == "setting" and "providers" in path.parts)
             ):
                 found.add(node.args[0].value)
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from analytics import books
 from contacts import access, clock
-from delivery import templates
+from delivery.authoring import templates
 from delivery.models import SandboxMail
 from tests import journeys
 from tests.journeys import definition, step

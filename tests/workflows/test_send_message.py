@@ -8,7 +8,8 @@ from django.db import transaction
 from contacts import clock, consent
 from contacts.consent import Consent
 from contacts.models import ContactEvent
-from delivery import sending, suppression, templates
+from delivery import sending, suppression
+from delivery.authoring import templates
 from delivery.models import Message, SandboxMail, SendLogEntry
 from tests import journeys
 from tests.journeys import definition, step

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from contacts import wall_clock
-from delivery import templates
+from delivery.authoring import templates
 from workflows.definition import complaints, limits, onward
 from workflows.definition.conditions import HAPPENED_SCOPE, STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem

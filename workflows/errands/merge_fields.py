@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from delivery import mustache, rendering
-from delivery.mustache import BadMustache
+from delivery.authoring import mustache, rendering
+from delivery.authoring.mustache import BadMustache
 
 _FIELDS = ("external_id", "email", "phone", "timezone", "locale", "region", "owner_email")
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from delivery.mustache import BadMustache
+from delivery.authoring.mustache import BadMustache
+from delivery.authoring.rendering import one_line
 from delivery.outgoing import targets
 from delivery.outgoing.targets import BadTarget
-from delivery.rendering import one_line
 from workflows.definition.references import DEEPEST, filled, is_reference
 from workflows.errands import merge_fields
 

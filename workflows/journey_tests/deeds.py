@@ -22,8 +22,10 @@ from contacts.consent import Consent
 from contacts.events import NewEvent
 from contacts.identifiers import Identifiers
 from contacts.models import Contact
-from delivery import sandbox_key, suppression, unsubscribing
+from delivery import suppression
 from delivery.models import SandboxMail
+from delivery.providers.sandbox import key as sandbox_key
+from delivery.public import unsubscribing
 from delivery.verdicts import ALL
 from delivery.webhooks import entrance
 from workflows.entry import enrolling

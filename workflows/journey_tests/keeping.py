@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from delivery import templates
+from delivery.authoring import templates
 from workflows.journey_tests import document
 from workflows.models import JourneyTests, Workflow
 

@@ -16,8 +16,8 @@ from contacts.audiences.naming import Refused
 from contacts.collect.people import parse_person
 from contacts.faults import Fault
 from contacts.upserting import Person
-from delivery import templates
-from delivery.templates import BadTemplate
+from delivery.authoring import templates
+from delivery.authoring.templates import BadTemplate
 from scoring import rulesets
 from scoring.rules import BadRules
 from workflows import importing, publishing

@@ -20,10 +20,12 @@ from contacts.collect.parsing import parse_instant
 from contacts.consent import Consent
 from contacts.events import NewEvent
 from contacts.upserting import FIELDS, Person
-from delivery import addresses, feedback, suppression, unsubscribing, vocabulary
-from delivery.feedback import Sourced
+from delivery import addresses, suppression
+from delivery.public import unsubscribing
 from delivery.suppression import NewSuppression
+from delivery.webhooks import feedback, vocabulary
 from delivery.webhooks.base import Report
+from delivery.webhooks.feedback import Sourced
 from scoring import lifecycle
 from workflows import serializable
 from workflows.entry import entering

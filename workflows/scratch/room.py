@@ -20,7 +20,13 @@ from workflows.scratch import driver, due, emptying, schemas
 from workflows.scratch.schemas import Schema
 
 # Life at its own speed, and post that goes into a table: whatever the installation says.
-_SETTINGS: Mapping[str, Any] = {"EMAIL_PROVIDER": "sandbox", "TIME_SPEED": 1.0}
+_SETTINGS: Mapping[str, Any] = {
+    "EMAIL_PROVIDER": "sandbox",
+    "EMAIL_FALLBACK_PROVIDER": "",
+    "SMS_PROVIDER": "sandbox",
+    "PUSH_PROVIDER": "sandbox",
+    "TIME_SPEED": 1.0,
+}
 _APPS = ("analytics.", "contacts.", "delivery.", "scoring.", "workflows.")
 
 EachInstant = Callable[[datetime], None]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from contacts.identifiers import is_email
 from delivery import notices
-from delivery.mustache import BadMustache
+from delivery.authoring.mustache import BadMustache
 from delivery.notices import Notice
 from workflows.definition import phrases
 from workflows.definition.problems import Problem

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from delivery import outbox, templates
+from delivery import outbox
+from delivery.authoring import templates
 from delivery.requests import SendRequest
 from workflows.definition import phrases
 from workflows.definition.strict import Strict

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
-from delivery import sandbox_people
-from delivery.sandbox_people import WebIsAway
+from delivery.providers.sandbox import people as sandbox_people
+from delivery.providers.sandbox.people import WebIsAway
 
 log = logging.getLogger(__name__)
 

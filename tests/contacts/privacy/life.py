@@ -18,8 +18,9 @@ from contacts.consent import Consent
 from contacts.identifiers import Identifiers
 from contacts.models import Contact, ImportReject, ImportRun
 from contacts.quarantine import Refused, write
-from delivery import feedback, suppression
+from delivery import suppression
 from delivery.models import StaffNotice, WebhookDelivery
+from delivery.webhooks import feedback
 from scoring import checks
 from tests import journeys
 from tests.contacts.conftest import Api, make_key

@@ -86,7 +86,7 @@ class Unsubscribers:
         return Target(mid, address, aimed_at)
 
     async def _unsubscribe(self, target: Target) -> None:
-        from delivery.unsubscribing import token_of
+        from delivery.public.unsubscribing import token_of
 
         url = f"{self._job['base_url']}/u/{token_of(target.mid)}"
         began, read, tries, _ = await until_answered(lambda: self._post(url), expected=200)

@@ -13,10 +13,11 @@ from contacts.audiences import tags
 from contacts.audiences.tags import Tagging
 from contacts.models import Contact
 from contacts.upserting import Person
-from delivery import feedback, unsubscribing, vocabulary
-from delivery.feedback import Sourced
 from delivery.models import Message
+from delivery.public import unsubscribing
+from delivery.webhooks import feedback, vocabulary
 from delivery.webhooks.base import Report as Told
+from delivery.webhooks.feedback import Sourced
 from tests import journeys
 from tests.workflows.rehearsal.past import lived_through
 from workflows import publishing, scratch

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from sendgrid.helpers.eventwebhook import EventWebhookHeader
 
 from contacts.identifiers import canonical_email
-from delivery import vocabulary
+from delivery.webhooks import vocabulary
 from delivery.webhooks.base import Reading, Report
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)

@@ -22,9 +22,9 @@ from contacts.models import Contact
 from contacts.pages.cells import moment, pill, stacked
 from contacts.pages.changelists import CarillonAdmin, Empty
 from contacts.pages.contacts import contact_ids_of
-from delivery import rendering, templates
+from delivery.authoring import rendering, templates
+from delivery.authoring.rendering import Rendered, UnableToRender, Words
 from delivery.models import Template, TemplateVersion
-from delivery.rendering import Rendered, UnableToRender, Words
 
 _TRIGGER = re.compile(r"\{\{[{#^&]?\s*trigger\.(\w+)")
 SAMPLE_FIELDS = {"email": "ana.ruiz@example.com", "timezone": "Europe/Madrid", "locale": "es-ES"}

@@ -24,7 +24,7 @@ from sendgrid.helpers.mail import (
 )
 
 from delivery import transport
-from delivery.providers.base import ACCEPTED, IN_DOUBT, NOT_STARTED, REJECTED, RETRY, STOP, Answer, Letter
+from delivery.providers.base import ACCEPTED, IN_DOUBT, NOT_STARTED, REJECTED, RETRY, STOP, Answer, Letter, Provider
 from delivery.transport import Call, NoReply, NotStarted, Reply
 
 # What an answer means. SendGrid has no idempotency key, so what it may have taken is never sent again.
@@ -48,10 +48,10 @@ MEANING: Mapping[int, tuple[str, str]] = {
 }
 
 
-class SendGrid:
+class SendGrid(Provider):
     name = "sendgrid"
     is_throttled = True
-    channels = frozenset({"email"})
+    does_track = True
 
     def deliver(self, letters: Iterable[Letter], *, start_before: float) -> dict[str, Answer]:
         answers: dict[str, Answer] = {}

@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 
 from contacts.pages.cells import NOTHING, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
-from delivery import stopping, wording
+from delivery import wording
 from delivery.models import Message, Provider, SandboxMail
+from delivery.rates import stopping
 
 
 @admin.register(Provider)

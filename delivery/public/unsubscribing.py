@@ -16,10 +16,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from delivery import addresses, feedback, suppression, vocabulary
-from delivery.feedback import Sourced
+from delivery import addresses, suppression
 from delivery.suppression import NewSuppression
+from delivery.webhooks import feedback, vocabulary
 from delivery.webhooks.base import Report
+from delivery.webhooks.feedback import Sourced
 
 _PURPOSE = b"carillon.unsubscribe:"
 _SIGNATURE_BYTES = 16

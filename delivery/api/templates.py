@@ -15,9 +15,9 @@ from rest_framework.views import APIView
 from contacts import transactions
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
-from delivery import templates
+from delivery.authoring import templates
+from delivery.authoring.templates import BadTemplate
 from delivery.models import Template
-from delivery.templates import BadTemplate
 
 SCOPES = {"GET": "workflows:read", "POST": "workflows:write", "PUT": "workflows:write"}
 LONGEST_PART = 500_000  # characters; mail programs cut off long before

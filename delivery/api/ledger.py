@@ -22,10 +22,11 @@ from contacts.identifiers import canonical, is_email
 from contacts.models import Contact, ContactIdentity
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest, refuse_null_characters
-from delivery import addresses, stopping, suppression
+from delivery import addresses, suppression
 from delivery.models import Message, OutboxEntry, SendLogEntry, Suppression
 from delivery.models.message import OPEN_STATES, STATES
-from delivery.providers import PROVIDERS
+from delivery.providers import entries
+from delivery.rates import stopping
 
 READ_OR_CHANGE: Mapping[str, str] = {"GET": "delivery:read", "POST": "admin"}
 REASONS = ("manual", "unsubscribe", "hard_bounce", "soft_bounce", "complaint", "provider")
@@ -178,6 +179,6 @@ class ResumeProvider(APIView):
 
     @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request, name: str) -> Response:
-        if name not in PROVIDERS:
+        if name not in entries():
             raise exceptions.NotFound(f"There is no provider {name!r}.")
         return Response({"provider": name, "resumed": stopping.resume(name)})

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from contacts import clock
 from contacts.public_pages import public_page
-from delivery import unsubscribing
+from delivery.public import unsubscribing
 
 
 @csrf_exempt  # a mail program has no cookie to prove itself with; the token is the proof

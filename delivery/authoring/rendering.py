@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from delivery import mustache, plain_text
+from delivery.authoring import mustache, plain_text
 
 LONGEST_SUBJECT = 900  # characters; RFC 5322 allows a line of 998 octets
 _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")

@@ -22,7 +22,8 @@ from django.db import connection
 from sendgrid.helpers.eventwebhook import EventWebhookHeader
 
 from contacts import clock
-from delivery import sandbox_key, transport
+from delivery import transport
+from delivery.providers.sandbox import key as sandbox_key
 from delivery.transport import Reply
 
 BATCH = 200

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, transaction
 
 from contacts import chaos, clock
-from delivery import sandbox_people
 from delivery.models import SandboxMail
-from delivery.providers.base import ACCEPTED, AUTO_SUBMITTED, IN_DOUBT, NOT_STARTED, Answer, Letter
+from delivery.providers.base import ACCEPTED, AUTO_SUBMITTED, IN_DOUBT, NOT_STARTED, Answer, Letter, Provider
+from delivery.providers.sandbox import people as sandbox_people
 
 
-class Sandbox:
+class Sandbox(Provider):
     name = "sandbox"
     is_throttled = False
     channels = frozenset({"email", "sms", "push"})

@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from contacts.faults import Fault
-from delivery import mustache
+from delivery.authoring import mustache
+from delivery.authoring.rendering import Words
 from delivery.models import Template, TemplateVersion
-from delivery.rendering import Words
 
 PARTS = ("subject", "preheader", "html", "text")
 

@@ -19,13 +19,14 @@ from django.db import connection
 
 from contacts import halving, transactions
 from contacts.identifiers import is_email
-from delivery import addresses, bodies, facts, in_doubt, signals, suppression, vocabulary
-from delivery.bodies import Folded
+from delivery import addresses, facts, in_doubt, signals, suppression
 from delivery.facts import Fact
+from delivery.providers import entries
 from delivery.signals import FeedbackNote
 from delivery.suppression import NewSuppression
-from delivery.webhooks import VENDORS
-from delivery.webhooks.base import Report
+from delivery.webhooks import bodies, vocabulary
+from delivery.webhooks.base import Report, Vendor
+from delivery.webhooks.bodies import Folded
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def _fold_batch(limit: int, now: datetime) -> bool:
     folded: dict[int, Folded] = {}
     found: list[Sourced] = []
     for delivery in deliveries:
-        reading = VENDORS[delivery.provider].read(delivery.body, delivery.received_at)
+        reading = _vendor(delivery.provider).read(delivery.body, delivery.received_at)
         source = f"webhook:{delivery.provider}"
         found += [Sourced(report, delivery.provider, source) for report in reading.reports]
         folded[delivery.id] = Folded(
@@ -96,6 +97,12 @@ def _fold_batch(limit: int, now: datetime) -> bool:
         log.error("%d reports of providers could not be stored", len(refused))
     bodies.mark_folded(folded, now=now)
     return True
+
+
+def _vendor(name: str) -> Vendor:
+    vendor = entries()[name].vendor
+    assert vendor is not None, f"a body of {name} was stored, who does not report"
+    return vendor
 
 
 def fold(found: Sequence[Sourced], *, now: datetime) -> None:

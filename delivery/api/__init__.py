@@ -1,0 +1,1 @@
+"""The post office over HTTP: one noun a file."""

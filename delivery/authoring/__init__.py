@@ -1,0 +1,1 @@
+"""What a message says: templates, their versions, and how they become words."""

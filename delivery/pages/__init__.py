@@ -1,0 +1,1 @@
+"""The post office's pages in the admin: one noun a file."""

@@ -1,0 +1,1 @@
+"""Pages and links for whoever got a message, who has no account."""

@@ -1,0 +1,1 @@
+"""How fast, how much and whether at all a provider is used."""
