@@ -123,9 +123,9 @@ def test_kills_change_no_ones_way():
 
 # what is broken, how, and from which seed on to look: the first ones happen to need nothing of it
 MUTANTS = {
-    "deaf": ("workflows.watch_checks.after_events", lambda *args, **kwargs: None, 17),
+    "deaf": ("workflows.watches.watch_checks.after_events", lambda *args, **kwargs: None, 17),
     "skips nothing": ("workflows.engine._skipped", lambda *args: set(), 12),
-    "lets nobody out": ("workflows.exit_rules.judge", lambda *args, **kwargs: {}, 0),
+    "lets nobody out": ("workflows.watches.exit_rules.judge", lambda *args, **kwargs: {}, 0),
 }
 
 

@@ -109,7 +109,7 @@ def test_consent_is_asked_for_the_channel():
 
 
 def test_a_provider_of_mail_alone_rejects_the_others_and_leaves_nothing_in_the_queue(settings):
-    settings.EMAIL_PROVIDER = "sendgrid"
+    settings.SMS_PROVIDER = ""
     send("sms")
     deliver()
     assert became() == ("rejected", "no_provider")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
@@ -18,16 +18,19 @@ from workflows.definition.problems import Problem
 from workflows.definition.schema import Settings
 
 
-@dataclass(frozen=True)
-class Member:
-    """One enrolment that stands at the step. `seq` is the number of the journal row that this run will write."""
-
+class _Member(NamedTuple):
     enrolment_id: int
     contact_id: int
     seq: int
     resumed: bool  # it waited here, and the time has come, or something happened that it waits for
     trigger_json: str
     waiting_since: datetime | None = None  # when it arrived here to wait
+
+
+class Member(_Member):
+    """One enrolment that stands at the step. `seq` is the number of the journal row that this run will write.
+
+    There is one for every step that anybody takes, so it is a tuple, which is made three times as fast."""
 
     @cached_property
     def trigger(self) -> Mapping[str, Any]:
@@ -48,6 +51,11 @@ class Cohort:
     members: tuple[Member, ...]
     # contact id -> stored time zone name; one statement for the whole batch, made when first asked for
     timezones: Callable[[], Mapping[int, str]]
+
+    @property
+    def enrolment_ids(self) -> str:
+        """Of its members, as an array in PostgreSQL's own spelling."""
+        return "{" + ",".join([str(member.enrolment_id) for member in self.members]) + "}"
 
     @property
     def aliases(self) -> Aliases:
@@ -78,38 +86,37 @@ class Effect(Protocol):
 Detail = Mapping[str, Any] | str
 
 
-@dataclass(frozen=True)
-class Advance:
+NOTHING_READ = "{}"
+
+
+class Advance(NamedTuple):
     """Go on through `port`."""
 
     port: str = "next"
-    detail: Detail = field(default_factory=dict)
+    detail: Detail = NOTHING_READ
     effects: tuple[Effect, ...] = ()
 
 
-@dataclass(frozen=True)
-class WaitUntil:
+class WaitUntil(NamedTuple):
     """Stay here until `at` (UTC), or until something happens that the step watches. `at` = now: look once more as soon
     as the arrival is committed."""
 
     at: datetime
-    detail: Detail = field(default_factory=dict)
+    detail: Detail = NOTHING_READ
     effects: tuple[Effect, ...] = ()
 
 
-@dataclass(frozen=True)
-class KeepWaiting:
+class KeepWaiting(NamedTuple):
     """It looked, and what it waits for has not happened: look again at `at` at the latest. No row of the journal."""
 
     at: datetime
 
 
-@dataclass(frozen=True)
-class Leave:
+class Leave(NamedTuple):
     """Leave the workflow. `completed` is an end like any other; every other reason is an exit."""
 
     reason: str
-    detail: Detail = field(default_factory=dict)
+    detail: Detail = NOTHING_READ
 
 
 Outcome = Advance | WaitUntil | KeepWaiting | Leave

@@ -64,7 +64,7 @@ class Branch(StepType):
                 f"SELECT t.id, CASE {cases} END, {traced.values}::text"
                 f"  FROM workflow_enrolments t JOIN contacts c ON c.id = t.contact_id"
                 f" CROSS JOIN LATERAL {traced.leaves.text} WHERE t.id = ANY(%s)",
-                [*traced.leaves.params, [member.enrolment_id for member in cohort.members]],
+                [*traced.leaves.params, cohort.enrolment_ids],
             )
             found = {enrolment_id: (arm, read) for enrolment_id, arm, read in cursor.fetchall()}
         return [self._outcome(prepared, *found.get(member.enrolment_id, (None, "[]"))) for member in cohort.members]

@@ -93,6 +93,6 @@ def _answers(cohort: Cohort, condition: Condition, now: datetime) -> dict[int, t
             f"SELECT t.id, {traced.truths[0]}, {traced.values}::text"
             "  FROM workflow_enrolments t JOIN contacts c ON c.id = t.contact_id"
             f" CROSS JOIN LATERAL {traced.leaves.text} WHERE t.id = ANY(%s)",
-            [*traced.leaves.params, [member.enrolment_id for member in cohort.members]],
+            [*traced.leaves.params, cohort.enrolment_ids],
         )
         return {enrolment_id: (true, read) for enrolment_id, true, read in cursor.fetchall()}
