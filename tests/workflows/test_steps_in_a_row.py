@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from contacts.models import Contact, ContactTag
+from contacts.models import ContactTag
 from delivery.models import Message
 from tests import journeys
 from tests.journeys import definition, step
