@@ -43,6 +43,7 @@ _ENROLMENTS = f"""
 _MESSAGES = """
     SELECT (SELECT count(*) FROM messages),
            (SELECT count(*) FROM outbox) + (SELECT count(*) FROM contact_send_log WHERE kind = ANY(%s))
+           - (SELECT count(*) FROM contact_send_log WHERE kind = 'replayed')
 """
 
 
@@ -50,7 +51,7 @@ def balance() -> list[Book]:
     """Every book:
 
     * for each workflow: entered = pending + active + waiting + completed + exits + failed
-    * messages = accepted + rejected + undetermined + suppressed + capped + cancelled + still open or in doubt
+    * messages = accepted + rejected - replayed + undetermined + suppressed + capped + cancelled + open or in doubt
     * the counters = a recount of the facts (one book, or one for each counter that is wrong)"""
     with connection.cursor() as cursor:
         cursor.execute(_ENROLMENTS)

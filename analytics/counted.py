@@ -4,7 +4,8 @@
                            moved_in · moved_out (of a version, by an edit plan)
     of a step              entered · left:<port> · reached (of a goal) · moved_in · moved_out (amid a wait)
     of messages            queued · accepted · rejected · in_doubt (each time) · undetermined ·
-                           suppressed:<reason> · capped:<reason> · cancelled:<reason>
+                           suppressed:<reason> · capped:<reason> · cancelled:<reason> · replayed (takes a rejected back,
+                           and the message meets another outcome)
     of what became of them delivered · opened · clicked · soft_bounce · … : messages, by people; <kind>_total: every
                            time; <kind>_by_machines and <kind>_by_machines_total likewise
 

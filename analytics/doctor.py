@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from analytics import books, counters, queues, rebuild
 from contacts import clock, doorbell, partitions, redis_index
-from delivery import in_doubt
+from delivery import in_doubt, recounting, trouble
 from delivery import sweep as delivery_sweep
 from scoring import checks
 from workflows import awaiting
@@ -186,6 +186,21 @@ def _rebuild(now: datetime) -> None:
     rebuild.replace()
 
 
+def _post(now: datetime) -> list[str]:
+    return [each.said for each in trouble.look(now=now)]
+
+
+def _tallies(now: datetime) -> list[str]:
+    return [
+        f"{wrong.day} {wrong.channel} {wrong.what}: counted {wrong.counted}, the facts say {wrong.facts}"
+        for wrong in recounting.compare()
+    ]
+
+
+def _recount(now: datetime) -> None:
+    recounting.mend()
+
+
 EXAMINATIONS = (
     Examination("PostgreSQL", _database, "answers"),
     Examination("Redis", _redis, "answers"),
@@ -197,4 +212,6 @@ EXAMINATIONS = (
     Examination("awaited events", _awaited, "are queued", _declare),
     Examination("brake", _braked, "holds nobody"),
     Examination("books", _books, "balance", _rebuild),
+    Examination("post office", _post, "nothing is the matter"),
+    Examination("tallies of the post", _tallies, "are those of the facts", _recount),
 )

@@ -20,7 +20,9 @@ from contacts import clock
 from workflows.entry import brake
 from workflows.models.enrolment import FINISHED, UNFINISHED
 
-OUTCOMES = ("queued", "accepted", "rejected", "in_doubt", "undetermined", "suppressed", "capped", "cancelled")
+OUTCOMES = (
+    "queued", "accepted", "rejected", "in_doubt", "undetermined", "suppressed", "capped", "cancelled", "replayed",
+)  # fmt: skip
 
 _COUNTED = f"""
     SELECT step = '' AND split_part(metric, ':', 1) = ANY(%s), split_part(metric, ':', 1), sum(amount)::bigint

@@ -16,6 +16,8 @@ from django.http import HttpRequest
 from analytics import books, queues
 from analytics.counters import ALL
 from contacts import clock
+from delivery import trouble
+from delivery.trouble import Trouble
 from workflows.entry import brake
 from workflows.entry.brake import Braked
 from workflows.figures import figures
@@ -58,6 +60,7 @@ class StartPage:
     mqls          -- contacts that ever became marketing qualified
     journeys      -- live and paused ones, by name
     outcomes      -- messages of the last 24 hours, in the order of OUTCOMES; `sent` and `skipped` are sums of it
+    post          -- what is the matter with the post office, as it was a few seconds ago
     braked        -- journeys that far more people entered than usual, so that those who come now wait for somebody
     queues        -- every queue with its lane, depth, oldest age in seconds and whether that is too old
     balanced      -- whether every book balances; `unbalanced` are the books that do not (name, left, right)"""
@@ -71,6 +74,7 @@ class StartPage:
     outcomes: tuple[Outcome, ...]
     sent: int
     skipped: int
+    post: tuple[Trouble, ...]
     braked: tuple[Braked, ...]
     queues: tuple[queues.Queue, ...]
     balanced: bool
@@ -113,6 +117,7 @@ def read(*, now: datetime) -> StartPage:
         outcomes=outcomes,
         sent=sum(outcome.count for outcome in outcomes if outcome.state == "accepted"),
         skipped=sum(outcome.count for outcome in outcomes if outcome.state in SKIPPED),
+        post=tuple(trouble.glance(now=now)),
         braked=tuple(brake.held()),
         queues=queues.read(now=now),
         balanced=not unbalanced,

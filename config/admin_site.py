@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
+from django.utils.functional import lazy
 
 INDIGO = {
     "50": "oklch(96.2% .018 272.314)",
@@ -78,6 +79,22 @@ def _export() -> dict[str, Any]:
     }
 
 
+def _messages() -> dict[str, Any]:
+    item = _item("Messages", "send", "delivery.message")
+    active = item["active"]
+    return {**item, "active": lambda request: active(request) and not _asks_for_refused(request)}
+
+
+def _refused_messages() -> dict[str, Any]:
+    item = _item("Refused messages", "cancel_schedule_send", "delivery.message")
+    link = lazy(lambda: f"{reverse('admin:delivery_message_changelist')}?state=rejected", str)
+    return {**item, "link": link(), "active": _asks_for_refused}
+
+
+def _asks_for_refused(request: HttpRequest) -> bool:
+    return request.path.endswith("/delivery/message/") and request.GET.get("state") == "rejected"
+
+
 def _group(title: str, *items: dict[str, Any]) -> dict[str, Any]:
     return {"title": title, "separator": True, "items": list(items)}
 
@@ -136,7 +153,13 @@ UNFOLD = {
             ),
             _group(
                 "Delivery",
-                _item("Messages", "send", "delivery.message"),
+                {
+                    **_item("Deliverability", "monitoring", "delivery.posttally"),
+                    "badge": "delivery.pages.badge.trouble_count",
+                },
+                _item("Sending domains", "public", "delivery.sendingdomain"),
+                _messages(),
+                _refused_messages(),
                 _item("Providers", "dns", "delivery.provider"),
             ),
             _group(

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.http.request import validate_host
 
 from contacts.durations import BadDuration, parse_duration
+from contacts.identifiers import is_email
 
 if TYPE_CHECKING:
     from delivery.providers.base import Entry
@@ -41,7 +42,7 @@ BROKERS = ("redis", "rediss", "amqp", "amqps")
 
 @register("carillon")
 def settings_make_sense(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    return [*_the_house(), *_delivery(), *_time_and_consent()]
+    return [*_the_house(), *_delivery(), *_public_pages(), *_time_and_consent()]
 
 
 @register(Tags.database)
@@ -137,6 +138,34 @@ def _provider(channel: str, name: str, entry: Entry | None) -> Iterator[CheckMes
             hint=f"Set {missing} or {missing}_FILE to what {name} shows where its webhook is set up.",
             id="carillon.W012",
         )
+
+
+def _public_pages() -> Iterator[CheckMessage]:
+    from delivery import branding
+    from delivery.public.topics import RESERVED
+
+    if _reaches_people() and not branding.postal_address():
+        yield Info(  # no warning: it is no fault of the installation that stops a deployment
+            "There is no POSTAL_ADDRESS: marketing mail does not say where it comes from, which many countries want.",
+            hint="Set it to your name and address in one line; it then stands below every marketing mail.",
+            id="carillon.I040",
+        )
+    if settings.BRAND_COLOR and branding.color_of(settings.BRAND_COLOR) is None:
+        yield Error(f"BRAND_COLOR is {settings.BRAND_COLOR!r}.", hint="Write it as #1d4ed8.", id="carillon.E041")
+    if settings.BRAND_LOGO_URL and not branding.is_picture(settings.BRAND_LOGO_URL):
+        yield Error(
+            "BRAND_LOGO_URL is no address of a picture that pages may load.",
+            hint="It begins with https:// and has no spaces, commas or semicolons.",
+            id="carillon.E042",
+        )
+    if reserved := sorted(RESERVED & settings.TOPICS.keys()):
+        yield Error(
+            f"TOPICS names {', '.join(reserved)}, which stand for all marketing and for channels.",
+            hint="Give the topic another name.",
+            id="carillon.E043",
+        )
+    if settings.UNSUBSCRIBE_MAILTO and not is_email(settings.UNSUBSCRIBE_MAILTO):
+        yield Error("UNSUBSCRIBE_MAILTO is no e-mail address.", hint="Unset it, or name a mailbox.", id="carillon.E044")
 
 
 def _time_and_consent() -> Iterator[CheckMessage]:

@@ -115,6 +115,25 @@ def pairs(name: str) -> dict[str, str]:
     return found
 
 
+def rates(name: str) -> dict[str, float]:
+    """A comma-separated list of name=so many a second; names in small letters."""
+    found = {}
+    for key, value in pairs(name).items():
+        try:
+            rate = float(value)
+        except ValueError as error:
+            raise BadSetting(f"{name}: expected a number for {key}, got {value!r}") from error
+        if not 0 < rate < float("inf"):
+            raise BadSetting(f"{name}: the rate of {key} must be more than nothing")
+        found[key.lower()] = rate
+    return found
+
+
+def limit(name: str) -> int | None:
+    """A whole number; empty: no limit."""
+    return integer(name, 0) if text(name).strip() else None
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's DATABASES entry for a postgres:// URL; its query becomes driver options (sslmode=require)."""
     parts = urlsplit(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import urlsplit
 
 from config import env
@@ -67,6 +68,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "delivery.branding.on_pages",
             ],
         },
     }
@@ -145,6 +147,16 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "housekeeping"},
     },
     "prune the post": {"task": "delivery.prune", "schedule": 300.0, "options": {"queue": "housekeeping"}},
+    "check the sending domains": {
+        "task": "delivery.check_domains",
+        "schedule": 60.0,
+        "options": {"queue": "housekeeping"},
+    },
+    "fold the tallies of the post": {
+        "task": "delivery.fold_tallies",
+        "schedule": 10.0,
+        "options": {"queue": "housekeeping"},
+    },
     "fold the tallies of intake": {
         "task": "contacts.fold_tallies",
         "schedule": 30.0,
@@ -204,23 +216,50 @@ EMAIL_FALLBACK_PROVIDER = env.text("EMAIL_FALLBACK_PROVIDER")
 SMS_PROVIDER = env.text("SMS_PROVIDER", "sandbox" if EMAIL_PROVIDER == "sandbox" else "")
 PUSH_PROVIDER = env.text("PUSH_PROVIDER", "sandbox" if EMAIL_PROVIDER == "sandbox" else "")
 EMAIL_FROM = env.text("EMAIL_FROM", "hello@carillon.example")
+EMAIL_FROM_TRANSACTIONAL = env.text("EMAIL_FROM_TRANSACTIONAL", EMAIL_FROM)
 EMAIL_FROM_NAME = env.text("EMAIL_FROM_NAME", "Carillon")
+UNSUBSCRIBE_MAILTO = env.text("UNSUBSCRIBE_MAILTO")
+BRAND_NAME = env.text("BRAND_NAME", EMAIL_FROM_NAME)
+BRAND_COLOR = env.text("BRAND_COLOR")
+BRAND_LOGO_URL = env.text("BRAND_LOGO_URL")
+POSTAL_ADDRESS = env.text("POSTAL_ADDRESS")
+TOPICS = env.pairs("TOPICS")
+PERSONAL_ATTRIBUTES = env.words("PERSONAL_ATTRIBUTES")
+UTM_SOURCE = env.text("UTM_SOURCE", BRAND_NAME)
+UTM_DOMAINS = env.words("UTM_DOMAINS")
+TEST_SEND_DOMAINS = env.words("TEST_SEND_DOMAINS")
 SENDGRID_API_KEY = env.text("SENDGRID_API_KEY")
 SENDGRID_API_URL = env.text("SENDGRID_API_URL", "https://api.sendgrid.com").rstrip("/")
 SENDGRID_WEBHOOK_PUBLIC_KEY = env.text("SENDGRID_WEBHOOK_PUBLIC_KEY")
 ESP_RATE_LIMIT = env.integer("ESP_RATE_LIMIT", 100, least=1)
+PROVIDER_RATES = env.rates("PROVIDER_RATES")
+SENDING_DOMAIN_RATES = env.rates("SENDING_DOMAIN_RATES")
+RECIPIENT_DOMAIN_RATES = env.rates("RECIPIENT_DOMAIN_RATES")
+BRAKE_COMPLAINT_PERCENT = env.number("BRAKE_COMPLAINT_PERCENT", 0.3)
+BRAKE_BOUNCE_PERCENT = env.number("BRAKE_BOUNCE_PERCENT", 5.0)
+BRAKE_SAMPLE = env.integer("BRAKE_SAMPLE", 500, least=1)
 ESP_MAX_ATTEMPTS = env.integer("ESP_MAX_ATTEMPTS", 3, least=1)
 ESP_BACKOFF_MS = env.integer("ESP_BACKOFF_MS", 1000, least=1)
 ESP_TIMEOUT_SECONDS = env.number("ESP_TIMEOUT_SECONDS", 10.0, least=0.1)
 SEND_LEASE_SECONDS = env.number("SEND_LEASE_SECONDS", 2.0, least=0.2)
 IN_DOUBT_DEADLINE = env.text("IN_DOUBT_DEADLINE", "PT24H")
+SEND_JOURNAL_DIR = env.text(
+    "SEND_JOURNAL_DIR", str(env.state_folder() / "sends") if os.environ.get("CARILLON_STATE_DIR") else ""
+)
 WEBHOOK_SIGNING_SECRET = env.words("WEBHOOK_SIGNING_SECRET")
+LINK_CANARY = env.flag("LINK_CANARY", False)
 WEBHOOK_ALLOWED_HOSTS = env.words("WEBHOOK_ALLOWED_HOSTS")
 WEBHOOK_TIMEOUT_SECONDS = env.number("WEBHOOK_TIMEOUT_SECONDS", 10.0, least=0.1)
 WEBHOOK_MAX_ATTEMPTS = env.integer("WEBHOOK_MAX_ATTEMPTS", 5, least=1)
 WEBHOOK_BACKOFF_MS = env.integer("WEBHOOK_BACKOFF_MS", 1000, least=1)
+DKIM_SELECTORS = env.words("DKIM_SELECTORS")
+DNS_SERVERS = env.words("DNS_SERVERS")
 FREQUENCY_CAP_PER_DAY = env.integer("FREQUENCY_CAP_PER_DAY", 1)
 FREQUENCY_CAP_PER_WEEK = env.integer("FREQUENCY_CAP_PER_WEEK", 3)
+SMS_CAP_PER_DAY = env.limit("SMS_CAP_PER_DAY")
+SMS_CAP_PER_WEEK = env.limit("SMS_CAP_PER_WEEK")
+PUSH_CAP_PER_DAY = env.limit("PUSH_CAP_PER_DAY")
+PUSH_CAP_PER_WEEK = env.limit("PUSH_CAP_PER_WEEK")
 
 # -- API ---------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

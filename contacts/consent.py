@@ -45,6 +45,17 @@ class Consent:
     evidence: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What may be sent to a contact: `everything_else` is marketing without a topic and on topics of which nothing was
+    said; a channel is refused or not. `is_restricted`: whatever the others say, nothing."""
+
+    is_restricted: bool
+    everything_else: bool
+    topics: Mapping[str, bool]
+    channels: Mapping[str, bool]
+
+
 def record(
     consents: Sequence[Consent], *, source: str, now: datetime, only_changes: bool = False, lane: str = "urgent"
 ) -> set[int]:
@@ -121,11 +132,26 @@ def tracking_state(contact_ids: Sequence[int]) -> dict[int, str]:
         return dict(cursor.fetchall())
 
 
+@dataclass(frozen=True)
+class Word:
+    """`is_denied`: marketing may not be sent. `record_id`: the youngest record that was looked at, if there is any."""
+
+    is_denied: bool
+    record_id: int | None
+
+
 def marketing_denied(
     contact_ids: Sequence[int], topics: Sequence[str], channels: Sequence[str]
 ) -> set[tuple[int, str, str]]:
     """Of the triples (contact_ids[i], topics[i], channels[i]), those to whom marketing on that topic may not be sent by
-    that channel. One statement.
+    that channel. As `marketing_words`."""
+    return {triple for triple, word in marketing_words(contact_ids, topics, channels).items() if word.is_denied}
+
+
+def marketing_words(
+    contact_ids: Sequence[int], topics: Sequence[str], channels: Sequence[str]
+) -> dict[tuple[int, str, str], Word]:
+    """What each of the triples (contact_ids[i], topics[i], channels[i]) comes to. One statement.
 
     Who denied the processing of their data gets none. Else the words on the topic and on the channel decide, of which
     one refusal is enough; a grant of either counts unless all marketing was denied after it. Without either, the last
@@ -133,14 +159,19 @@ def marketing_denied(
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT wanted.contact_id, wanted.topic, wanted.channel
+            SELECT wanted.contact_id, wanted.topic, wanted.channel,
+                   COALESCE(word.processing = 'denied', false) OR word.refused
+                   OR NOT COALESCE(word.agreed_in > COALESCE(word.refused_in, 0), false)
+                      AND COALESCE(word.whole, %s) = 'denied',
+                   word.last_id
               FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS wanted(contact_id, topic, channel)
              CROSS JOIN LATERAL (
                    SELECT max(last.state) FILTER (WHERE last.of = 'processing') AS processing,
                           max(last.state) FILTER (WHERE last.of = 'whole') AS whole,
                           COALESCE(bool_or(last.state = 'denied') FILTER (WHERE last.of = 'narrow'), false) AS refused,
                           max(last.id) FILTER (WHERE last.of = 'narrow' AND last.state = 'granted') AS agreed_in,
-                          max(last.id) FILTER (WHERE last.of = 'whole' AND last.state = 'denied') AS refused_in
+                          max(last.id) FILTER (WHERE last.of = 'whole' AND last.state = 'denied') AS refused_in,
+                          max(last.id) AS last_id
                      FROM (VALUES ('processing', 'data_processing', ''), ('whole', 'marketing', ''),
                                   ('narrow', 'marketing', NULLIF(wanted.topic, '')),
                                   ('narrow', 'marketing', wanted.channel)) AS asked(of, category, topic)
@@ -148,13 +179,50 @@ def marketing_denied(
                           SELECT asked.of, r.id, r.state FROM consent_records r
                            WHERE r.contact_id = wanted.contact_id AND r.category = asked.category
                              AND r.topic = asked.topic ORDER BY r.id DESC LIMIT 1) last) word
-             WHERE word.processing = 'denied' OR word.refused
-                OR NOT COALESCE(word.agreed_in > COALESCE(word.refused_in, 0), false)
-                   AND COALESCE(word.whole, %s) = 'denied'
             """,
-            [list(contact_ids), list(topics), list(channels), _unsaid()],
+            [_unsaid(), list(contact_ids), list(topics), list(channels)],
         )
-        return set(cursor.fetchall())
+        return {
+            (contact_id, topic, channel): Word(is_denied, record_id)
+            for contact_id, topic, channel, is_denied, record_id in cursor.fetchall()
+        }
+
+
+def marketing_choices(contact_id: int, *, topics: Collection[str]) -> Choices:
+    """What the contact's last words on marketing come to, by the rules of `marketing_words`. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT asked.category, asked.topic, last.state, last.id
+              FROM unnest(%s::text[], %s::text[]) AS asked(category, topic)
+             CROSS JOIN LATERAL (
+                   SELECT r.id, r.state FROM consent_records r
+                    WHERE r.contact_id = %s AND r.category = asked.category AND r.topic = asked.topic
+                    ORDER BY r.id DESC LIMIT 1) last
+            """,
+            [
+                ["data_processing", *["marketing"] * (1 + len(CHANNELS) + len(topics))],
+                [ALL_TOPICS, ALL_TOPICS, *CHANNELS, *topics],
+                contact_id,
+            ],
+        )
+        words = {(category, topic): (state, place) for category, topic, state, place in cursor.fetchall()}
+    whole, place = words.get(("marketing", ALL_TOPICS), (_unsaid(), 0))
+
+    def said(topic: str) -> tuple[str, int]:
+        return words.get(("marketing", topic), ("", 0))
+
+    def holds(topic: str) -> bool:
+        """A grant that is no older than the last refusal of all marketing."""
+        return said(topic)[0] == GRANTED and (whole == GRANTED or said(topic)[1] > place)
+
+    everything = whole == GRANTED or any(holds(channel) for channel in CHANNELS)
+    return Choices(
+        is_restricted=words.get(("data_processing", ALL_TOPICS), ("", 0))[0] == DENIED,
+        everything_else=everything,
+        topics={topic: said(topic)[0] != DENIED and (everything or holds(topic)) for topic in topics},
+        channels={channel: said(channel)[0] != DENIED for channel in CHANNELS},
+    )
 
 
 def _unsaid() -> str:

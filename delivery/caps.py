@@ -1,4 +1,7 @@
-"""The frequency cap: how many marketing e-mails one contact may get in a rolling day and a rolling week.
+"""The frequency cap: how many marketing messages of one channel a contact may get in a rolling day and a rolling week.
+
+E-mail has one for everybody, the contact's own before the installation's; SMS and push messages have one where the
+settings say so.
 
 The count is the sum of `cap_delta` over `contact_send_log`, placed in time by `counts_at`, the instant of the claim;
 the request starts within the lease after it, two seconds. A claim counts at once; what turns out not to have been sent
@@ -49,9 +52,32 @@ class Sent:
     soon: Soon | None = None
 
 
+def installations(channel: str) -> Cap:
+    """What holds for everybody who has no cap of their own."""
+    if channel == "email":
+        return Cap(settings.FREQUENCY_CAP_PER_DAY, settings.FREQUENCY_CAP_PER_WEEK)
+    if channel == "sms":
+        return Cap(settings.SMS_CAP_PER_DAY, settings.SMS_CAP_PER_WEEK)
+    return Cap(settings.PUSH_CAP_PER_DAY, settings.PUSH_CAP_PER_WEEK)
+
+
+def is_capped(channel: str) -> bool:
+    """Whether anybody may have a cap there, so that what is sent has to be counted."""
+    return channel == "email" or installations(channel) != Cap(None, None)
+
+
+def of_people(own: Mapping[int, Mapping[str, Any] | None], channel: str) -> dict[int, Cap]:
+    """The cap of each of these contacts (id -> `frequency_cap`) in the channel; empty where there is none."""
+    if not is_capped(channel):
+        return {}
+    if channel != "email":
+        return dict.fromkeys(own, installations(channel))
+    return {contact_id: cap_of(cap) for contact_id, cap in own.items()}
+
+
 def cap_of(own: Mapping[str, Any] | None) -> Cap:
-    """The cap of a contact with this `frequency_cap` (null: they have none of their own). A member that is null means
-    no limit; one that is absent, or not a whole number, means the installation's."""
+    """The e-mail cap of a contact with this `frequency_cap` (null: they have none of their own). A member that is null
+    means no limit; one that is absent, or not a whole number, means the installation's."""
     own = own if isinstance(own, Mapping) else {}
     return Cap(
         _member(own, "per_day", settings.FREQUENCY_CAP_PER_DAY),
@@ -73,12 +99,13 @@ def places(cap: Cap, sent: Sent | Soon) -> int | None:
     return min(left) if left else None
 
 
-def count(contact_ids: Collection[int], *, now: datetime) -> dict[int, Sent]:
-    """What counts for these contacts; absent: nothing. Read it under the locks of the contacts."""
+def count(contact_ids: Collection[int], *, channel: str = "email", now: datetime) -> dict[int, Sent]:
+    """What counts for these contacts in the channel; absent: nothing. Read it under the locks of the contacts."""
     day, week = DAY / settings.TIME_SPEED, WEEK / settings.TIME_SPEED
     soon = max(SOON / settings.TIME_SPEED, LEAST)
     asked: dict[str, Any] = {
         "contacts": list(contact_ids),
+        "channel": channel,
         "day": now - day,
         "day_soon": now - day + soon,
         "day_long": day,
@@ -98,6 +125,7 @@ def count(contact_ids: Collection[int], *, now: datetime) -> dict[int, Sent]:
                    COALESCE(sum(cap_delta) FILTER (WHERE counts_at > %(week_soon)s), 0)
               FROM contact_send_log
              WHERE contact_id = ANY(%(contacts)s) AND cap_delta <> 0 AND counts_at > %(week)s
+               AND channel = %(channel)s
              GROUP BY contact_id
             """,
             asked,

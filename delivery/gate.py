@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,11 +18,13 @@ from django.db import connection
 
 from contacts import chaos, consent, merging
 from contacts.identifiers import is_email
-from delivery import addresses, caps, facts, ledger, quiet_hours, verdicts
+from delivery import addresses, caps, due, facts, ledger, quiet_hours, verdicts
+from delivery.due import Due, Share
+from delivery.rates import warming
+from delivery.rates.routes import CLASSES
 from delivery.verdicts import Candidate, Known, Standing, Verdict
 
 Place = tuple[str, str]  # a channel, and an address of it
-CLASSES = ("transactional", "marketing")  # among equals in this order
 SKIP_EVENTS = {"suppressed": facts.SKIPPED, "capped": facts.SKIPPED_BY_CAP}
 
 
@@ -39,34 +41,14 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Due:
-    """An outbox row that this transaction has taken, and its message, which can never change.
-
-    `address` was read before the contact was locked: it says which address to lock, not where to send."""
-
-    message_id: int
-    contact_id: int
-    attempt: int  # used so far
-    priority: int
-    address: str
-    public_id: str
-    channel: str
-    message_class: str
-    topic: str
-    override_cap: bool
-    template_version_id: int
-    context: str  # JSON
-    quiet_hours: str | None  # JSON
-
-
-@dataclass(frozen=True)
 class Claim:
-    """A message that may be sent now. `attempt` counts from 1."""
+    """A message that may be sent now. `attempt` counts from 1. `place`: the day of a warm-up that it counts on."""
 
     due: Due
     attempt: int
     address_id: int
     person: Person
+    place: warming.Place | None = None
 
 
 @dataclass(frozen=True)
@@ -75,40 +57,8 @@ class Batch:
 
     taken: int
     claims: tuple[Claim, ...]
+    claimed_at: datetime | None = None
 
-
-# One look into the index for each priority and class, so that neither a long queue nor many messages for later, nor a
-# class that is held, cost anything.
-_CLAIM = """
-    WITH due AS MATERIALIZED (
-        SELECT queued.* FROM generate_series(10, 1, -1) AS level (priority)
-         CROSS JOIN unnest(%(classes)s::text[]) AS kind (message_class)
-         CROSS JOIN LATERAL (
-               SELECT message_id, contact_id, attempt, priority, due_at FROM outbox
-                WHERE state = 'queued' AND lane = %(lane)s AND channel = %(channel)s
-                  AND message_class = kind.message_class AND priority = level.priority AND due_at <= %(now)s
-                ORDER BY due_at, message_id LIMIT %(limit)s
-                  FOR UPDATE SKIP LOCKED) AS queued
-         LIMIT %(limit)s)
-    SELECT due.message_id, due.contact_id, due.attempt, due.priority,
-           COALESCE(CASE m.channel WHEN 'email' THEN c.email WHEN 'sms' THEN c.phone ELSE c.public_id::text END, ''),
-           m.public_id::text, m.channel, m.message_class, m.topic, m.override_cap, m.template_version_id,
-           m.context::text, m.quiet_hours::text
-      FROM due JOIN messages m ON m.id = due.message_id LEFT JOIN contacts c ON c.id = due.contact_id
-     ORDER BY due.priority DESC, due.due_at, due.message_id
-"""
-
-_COUNT_DUE = """
-    SELECT count(*) FROM (
-        SELECT FROM generate_series(1, 10) AS level (priority)
-         CROSS JOIN unnest(%(classes)s::text[]) AS kind (message_class)
-         CROSS JOIN LATERAL (
-               SELECT FROM outbox
-                WHERE state = 'queued' AND lane = %(lane)s AND channel = %(channel)s
-                  AND message_class = kind.message_class AND priority = level.priority AND due_at <= %(now)s
-                ORDER BY due_at, message_id LIMIT %(limit)s) AS queued -- in order: else the planner hopes for luck
-         LIMIT %(limit)s) AS due
-"""
 
 _LOCK_PEOPLE = """
     SELECT id, email, merged_into_id IS NOT NULL, frequency_cap::text, attributes::text, public_id::text, external_id,
@@ -117,8 +67,7 @@ _LOCK_PEOPLE = """
 """
 
 _SUPPRESSIONS = """
-    SELECT address_id, scope, reason FROM suppressions
-     WHERE address_id = ANY(%s) AND released_at IS NULL ORDER BY id
+    SELECT address_id, id, scope, reason, released_at IS NULL FROM suppressions WHERE address_id = ANY(%s) ORDER BY id
 """
 
 _WAITING = """
@@ -126,7 +75,7 @@ _WAITING = """
            m.quiet_hours::text, c.timezone
       FROM outbox o JOIN contacts c ON c.id = o.contact_id JOIN messages m ON m.id = o.message_id
      WHERE o.contact_id = ANY(%s) AND o.state = 'queued' AND o.due_at <= %s
-       AND m.channel = 'email' AND m.message_class = 'marketing' AND NOT m.override_cap
+       AND o.channel = %s AND m.message_class = 'marketing' AND NOT m.override_cap
 """
 
 _START = """
@@ -137,77 +86,140 @@ _START = """
 """
 
 
-def waiting(lane: str, *, channel: str = "email", classes: Sequence[str] = CLASSES, limit: int, now: datetime) -> int:
-    """How many messages of the lane, channel and classes are due, counted up to `limit`."""
-    with connection.cursor() as cursor:
-        asked: dict[str, Any] = {"lane": lane, "channel": channel, "classes": list(classes), "now": now, "limit": limit}
-        cursor.execute(_COUNT_DUE, asked)
-        return cursor.fetchone()[0]
-
-
 def claim(
     lane: str,
     *,
     channel: str = "email",
-    classes: Sequence[str] = CLASSES,
+    shares: Sequence[Share] = (),
+    warm_up: warming.Domain | None = None,
     limit: int,
     provider: str,
     now: datetime,
 ) -> Batch:
     """T1. Take up to `limit` due messages of the lane and channel, best first; decide each; write the decisions down.
 
-    `classes`: those that are not held now. `provider` empty: nobody delivers this channel, and every message of it is
-    rejected as `no_provider`. The claims may be sent once the caller's transaction is committed, and until `now` +
-    SEND_LEASE_SECONDS at the latest. A constant number of statements."""
+    `shares`: of which classes, and how many of each (none given: of all, up to `limit`). `warm_up`: the domain that
+    marketing is sent from, while it is warmed up; its allowance is kept exactly. `provider` empty: nobody delivers this
+    channel, and every message of it is rejected as `no_provider`. The claims may be sent once the caller's transaction
+    is committed, and until `now` + SEND_LEASE_SECONDS at the latest. A constant number of statements."""
     channels = frozenset({channel} if provider else ())
-    with connection.cursor() as cursor:
-        asked: dict[str, Any] = {"lane": lane, "channel": channel, "classes": list(classes), "now": now, "limit": limit}
-        cursor.execute(_CLAIM, asked)
-        taken = [Due(*row) for row in cursor.fetchall()]
+    of_these = _within(shares or [Share(CLASSES, limit)], warm_up)
+    found = due.take(lane, channel=channel, shares=of_these, limit=limit, now=now)
+    taken = due.whose_turn_it_is(found, lane=lane, now=now) if provider else found
     if not taken:
-        return Batch(0, ())
+        return Batch(len(found), ())
     rows = _rows(taken, channels, now=now)
-    early = _read(taken, rows, channels, now=now) if chaos.mutant("gate_reads_before_it_locks") else None
+    too_early = chaos.mutant("gate_reads_before_it_locks") or chaos.mutant("cap_is_counted_before_the_lock")
+    early = _read(taken, rows, channel, channels, now=now) if too_early else None
     chaos.point("delivery.gate")
     addresses.lock(rows.values())
-    people = _lock_people({due.contact_id for due in taken})
+    people = _lock_people({each.contact_id for each in taken})
     if merged := [person.contact_id for person in people.values() if person.merged]:
         merging.rehome(merged, now=now)  # their consent and their cap are the survivor's
     # Whoever changed their address between the two looks is locked at the wrong one, and who was merged is somebody
     # else: the next batch takes them.
-    kept = [due for due in taken if due.contact_id not in people or _is_as_seen(due, people[due.contact_id])]
-    known = early or _read(kept, rows, channels, now=now)
+    kept = [each for each in taken if each.contact_id not in people or _is_as_seen(each, people[each.contact_id])]
+    known = _read(kept, rows, channel, channels, now=now)
+    if early:
+        known = early if chaos.mutant("gate_reads_before_it_locks") else replace(known, sent=early.sent)
     decided = verdicts.decide(
-        [_candidate(due, rows.get(_where(due)), people.get(due.contact_id), now) for due in kept],
+        [_candidate(each, rows.get(_where(each)), people.get(each.contact_id), now) for each in kept],
         known,
-        caps={person.contact_id: caps.cap_of(person.frequency_cap) for person in people.values()},
+        caps=caps.of_people({person.contact_id: person.frequency_cap for person in people.values()}, channel),
     )
+    # the last lock, as in T2
+    place = warming.lock(warm_up, now=now) if warm_up and any(map(_counts_for_warm_up, kept, decided)) else None
+    if place:
+        kept, decided = _as_many_as_are_left(kept, decided, place.left)
     _write(kept, decided, rows, provider=provider, now=now)
-    claims = (
-        Claim(due, due.attempt + 1, rows[_where(due)], people[due.contact_id])
-        for due, verdict in zip(kept, decided, strict=True)
+    claims = tuple(
+        Claim(
+            each,
+            each.attempt + 1,
+            rows[_where(each)],
+            people[each.contact_id],
+            place if each.message_class == "marketing" else None,
+        )
+        for each, verdict in zip(kept, decided, strict=True)
         if verdict.kind == "claimed"
     )
-    return Batch(len(taken), tuple(claims))
+    if place:
+        warming.add(place, sum(1 for each in claims if each.place))
+    return Batch(len(found), claims, now)
 
 
-def _where(due: Due) -> Place:
-    return due.channel, due.address
+def still_allowed(doubts: Sequence[Due], *, reached: Mapping[int, int], now: datetime) -> list[Claim]:
+    """Of messages in doubt, all of one channel, those that may go once more to where they went (`reached`: the id of
+    that address, by message). Locks addresses and contacts and reads as `claim` does, and writes nothing. Caps and
+    quiet hours are not asked again: what is in doubt has its place. The caller locks the outbox rows, and looks at
+    them."""
+    channel = doubts[0].channel
+    channels = frozenset({channel})
+    rows = _rows(doubts, channels, now=now)
+    addresses.lock(rows.values())
+    people = _lock_people({each.contact_id for each in doubts})
+    kept = [
+        each
+        for each in doubts
+        if each.contact_id in people
+        and _is_as_seen(each, people[each.contact_id])
+        and rows.get(_where(each)) == reached[each.message_id]
+    ]
+    known = _read(kept, rows, channel, channels, now=now)
+    return [
+        Claim(each, each.attempt + 1, rows[_where(each)], people[each.contact_id])
+        for each in kept
+        if verdicts.refusal(_candidate(each, rows[_where(each)], people[each.contact_id], now), known) is None
+    ]
+
+
+def _within(shares: Sequence[Share], warm_up: warming.Domain | None) -> list[Share]:
+    """Marketing by itself, no more than seemed to be left today, where its domain is warmed up."""
+    if warm_up is None:
+        return list(shares)
+    apart: list[Share] = []
+    for share in shares:
+        others = tuple(each for each in share.classes if each != "marketing")
+        if others:
+            apart.append(Share(others, share.limit))
+        if "marketing" in share.classes:
+            apart.append(Share(("marketing",), min(share.limit, warm_up.left)))
+    return apart
+
+
+def _counts_for_warm_up(each: Due, verdict: Verdict) -> bool:
+    return each.message_class == "marketing" and verdict.kind == "claimed"
+
+
+def _as_many_as_are_left(kept: Sequence[Due], decided: Sequence[Verdict], left: int) -> tuple[list[Due], list[Verdict]]:
+    """Without the claims that today's allowance has no place for: their rows stay as they are."""
+    stay: list[tuple[Due, Verdict]] = []
+    for each, verdict in zip(kept, decided, strict=True):
+        if _counts_for_warm_up(each, verdict):
+            left -= 1
+            if left < 0:
+                continue
+        stay.append((each, verdict))
+    return [each for each, _ in stay], [verdict for _, verdict in stay]
+
+
+def _where(each: Due) -> Place:
+    return each.channel, each.address
 
 
 def _rows(taken: Sequence[Due], channels: frozenset[str], *, now: datetime) -> dict[Place, int]:
     """The ids of the rows of those addresses that something can be sent to, channel by channel."""
     found: dict[Place, int] = {}
-    for channel in sorted(channels & {due.channel for due in taken}):
-        given = {due.address for due in taken if due.channel == channel and due.address}
+    for channel in sorted(channels & {each.channel for each in taken}):
+        given = {each.address for each in taken if each.channel == channel and each.address}
         usable = {address for address in given if channel != "email" or is_email(address)}
         ids = addresses.rows(channel=channel, given=usable, now=now)
         found |= {(channel, address): address_id for address, address_id in ids.items()}
     return found
 
 
-def _is_as_seen(due: Due, person: Person) -> bool:
-    return address_of(person, due.channel) == due.address and not person.merged
+def _is_as_seen(each: Due, person: Person) -> bool:
+    return address_of(person, each.channel) == each.address and not person.merged
 
 
 def address_of(person: Person, channel: str) -> str:
@@ -228,35 +240,54 @@ def _person(row: Sequence[Any]) -> Person:
     return Person(contact_id, email, merged, json.loads(cap or "null"), json.loads(attributes), fields)
 
 
-def _read(taken: Sequence[Due], rows: Mapping[Place, int], channels: frozenset[str], *, now: datetime) -> Known:
+def _read(
+    taken: Sequence[Due], rows: Mapping[Place, int], channel: str, channels: frozenset[str], *, now: datetime
+) -> Known:
     """Everything that decides, read in statements that begin once the locks are held."""
-    contact_ids = sorted({due.contact_id for due in taken})
-    # who waits in line waits with a mail; of a contact without one in this batch nobody asks for the place in line
-    mails = {due.contact_id: rows.get(_where(due)) for due in taken if due.channel == "email"}
+    contact_ids = sorted({each.contact_id for each in taken})
+    # who waits in line waits with an address; of a contact without one in this batch nobody asks for the place in line
+    reached = {each.contact_id: rows.get(_where(each)) for each in taken}
     suppressions: dict[int, list[Standing]] = {}
+    last_suppression: dict[int, int] = {}
+    line: list[Candidate] = []
+    is_capped = caps.is_capped(channel)
     with connection.cursor() as cursor:
         cursor.execute(_SUPPRESSIONS, [sorted(rows.values())])
-        for address_id, scope, reason in cursor.fetchall():
-            suppressions.setdefault(address_id, []).append(Standing(scope, reason))
-        cursor.execute(_WAITING, [contact_ids, now])
-        line = [
-            Candidate(
-                message, contact, mails.get(contact), channel, kind, topic, priority, override, _quiet(hours, zone, now)
-            )
-            for message, contact, channel, kind, topic, priority, override, hours, zone in cursor.fetchall()
-        ]
+        for address_id, suppression_id, scope, reason, stands in cursor.fetchall():
+            last_suppression[address_id] = suppression_id
+            if stands:
+                suppressions.setdefault(address_id, []).append(Standing(scope, reason))
+        if is_capped:
+            cursor.execute(_WAITING, [contact_ids, now, channel])
+            line = [
+                Candidate(
+                    message,
+                    contact,
+                    reached.get(contact),
+                    of,
+                    kind,
+                    topic,
+                    priority,
+                    override,
+                    _quiet(hours, zone, now),
+                )
+                for message, contact, of, kind, topic, priority, override, hours, zone in cursor.fetchall()
+            ]
     asked = sorted(
-        {(due.contact_id, due.topic, due.channel) for due in taken}
+        {(each.contact_id, each.topic, each.channel) for each in taken}
         | {(each.contact_id, each.topic, each.channel) for each in line}
+    )
+    said = consent.marketing_words(
+        [contact for contact, _, _ in asked], [topic for _, topic, _ in asked], [of for _, _, of in asked]
     )
     return Known(
         suppressions=suppressions,
-        denied=consent.marketing_denied(
-            [contact for contact, _, _ in asked], [topic for _, topic, _ in asked], [channel for _, _, channel in asked]
-        ),
-        sent=caps.count(contact_ids, now=now),
+        denied={triple for triple, word in said.items() if word.is_denied},
+        sent=caps.count(contact_ids, channel=channel, now=now) if is_capped else {},
         channels=channels,
         waiting=line,
+        last_suppression=last_suppression,
+        last_consent={triple: word.record_id for triple, word in said.items() if word.record_id is not None},
     )
 
 
@@ -264,17 +295,17 @@ def _quiet(hours: str | None, timezone: str, now: datetime) -> quiet_hours.Quiet
     return quiet_hours.quiet_now(hours, timezone=timezone, default=settings.DEFAULT_TIMEZONE, now=now)
 
 
-def _candidate(due: Due, address_id: int | None, person: Person | None, now: datetime) -> Candidate:
+def _candidate(each: Due, address_id: int | None, person: Person | None, now: datetime) -> Candidate:
     return Candidate(
-        due.message_id,
-        due.contact_id,
+        each.message_id,
+        each.contact_id,
         address_id if person else None,
-        due.channel,
-        due.message_class,
-        due.topic,
-        due.priority,
-        due.override_cap,
-        _quiet(due.quiet_hours, person.fields["timezone"] if person else "", now),
+        each.channel,
+        each.message_class,
+        each.topic,
+        each.priority,
+        each.override_cap,
+        _quiet(each.quiet_hours, person.fields["timezone"] if person else "", now),
     )
 
 
@@ -291,21 +322,21 @@ def _write(
     claims: list[ledger.Entry] = []
     skips: list[ledger.Entry] = []
     later: list[tuple[ledger.Entry, datetime, int]] = []  # with when, and how many attempts were used
-    for due, verdict in zip(taken, decided, strict=True):
+    for each, verdict in zip(taken, decided, strict=True):
         is_claim = verdict.kind == "claimed"
         entry = ledger.Entry(
-            message_id=due.message_id,
+            message_id=each.message_id,
             kind=verdict.kind,
-            attempt=due.attempt + is_claim,
+            attempt=each.attempt + is_claim,
             reason=verdict.reason,
-            address_id=rows.get(_where(due)),
+            address_id=rows.get(_where(each)),
             provider=provider if is_claim else "",
             cap_delta=verdict.cap_delta,
             counts_at=now if verdict.cap_delta else None,
             evidence=verdict.evidence,
         )
         if verdict.until is not None:
-            later.append((entry, _due_at(verdict.until, verdict.reason, now), due.attempt))
+            later.append((entry, _due_at(verdict.until, verdict.reason, now), each.attempt))
         else:
             (claims if is_claim else skips).append(entry)
     with connection.cursor() as cursor:

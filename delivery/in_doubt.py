@@ -2,7 +2,7 @@
 full answer came. Most of them were taken, so none is sent again without proof that it was not.
 
 sending -> in_doubt      the lease is over, and so is the longest wait for an answer
-in_doubt -> accepted     the provider reported something about it: it has it
+in_doubt -> accepted     the provider reported something about it, or was asked (`delivery.inquiries`): it has it
 in_doubt -> undetermined nothing was heard of it until IN_DOUBT_DEADLINE: final, and shown as what it is
 """
 
@@ -22,7 +22,9 @@ from delivery import facts, ledger
 BATCH = 500
 
 _FIND_LOST = """
-    SELECT message_id, attempt, address_id FROM outbox
+    SELECT message_id, attempt, address_id,
+           EXISTS (SELECT 1 FROM contact_send_log l WHERE l.message_id = o.message_id AND l.kind = 'in_doubt')
+      FROM outbox o
      WHERE state = 'sending' AND lease_until < %s
      ORDER BY message_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
@@ -48,7 +50,13 @@ def reap_batch() -> bool:
 
 
 def _reap(now: datetime) -> bool:
-    lost = _find(_FIND_LOST, [now - timedelta(seconds=settings.ESP_TIMEOUT_SECONDS), BATCH], "in_doubt", "worker_lost")
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND_LOST, [now - timedelta(seconds=settings.ESP_TIMEOUT_SECONDS), BATCH])
+        lost = [
+            # one that was in doubt before was being handed over again: it is the same doubt, and told once
+            ledger.Entry(message_id, "deferred" if was_in_doubt else "in_doubt", attempt, "worker_lost", address_id)
+            for message_id, attempt, address_id, was_in_doubt in cursor.fetchall()
+        ]
     ledger.doubt(lost, now=now)
     return bool(lost)
 
@@ -69,9 +77,9 @@ def _settle(now: datetime) -> bool:
     return bool(reported or old)
 
 
-def resolve(message_ids: Sequence[int], *, now: datetime) -> None:
-    """The provider reported something about these, so it has them. Call inside a transaction."""
-    _accept(_find(_FIND_THESE, [list(message_ids)], "accepted", "reported"), now=now)
+def resolve(message_ids: Sequence[int], *, reason: str = "reported", now: datetime) -> None:
+    """The provider has these: it reported something about them, or was asked. Call inside a transaction."""
+    _accept(_find(_FIND_THESE, [list(message_ids)], "accepted", reason), now=now)
 
 
 def _find(statement: str, params: list[Any], kind: str, reason: str) -> list[ledger.Entry]:

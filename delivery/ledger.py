@@ -12,10 +12,10 @@ from typing import Any
 
 from django.db import connection
 
-from delivery import signals
+from delivery import signals, tallies
 from delivery.signals import MessageOutcome
 
-TOLD = frozenset({"accepted", "rejected", "in_doubt", "undetermined", "suppressed", "capped", "cancelled"})
+TOLD = frozenset({"accepted", "rejected", "in_doubt", "undetermined", "suppressed", "capped", "cancelled", "replayed"})
 GIVES_BACK = frozenset({"rejected", "retry", "not_started"})  # the place under the cap that the claim had taken
 WORDS_KEPT = 500  # characters of what a provider said
 
@@ -53,22 +53,30 @@ _LOCK_OPEN = """
      WHERE message_id = ANY(%s) ORDER BY message_id FOR UPDATE
 """
 
-_APPEND = """
+# In one statement with what is counted of it (`delivery.tallies`), so that neither is ever without the other.
+_APPEND = f"""
     WITH entry AS (
-        SELECT e.*, m.contact_id, m.channel, m.workflow_id, m.version_id, m.step
-          FROM unnest(%s::bigint[], %s::text[], %s::smallint[], %s::text[], %s::bigint[], %s::text[], %s::integer[],
-                      %s::text[], %s::smallint[], %s::timestamptz[], %s::text[])
+        SELECT e.*, m.contact_id, m.channel, m.message_class, m.workflow_id, m.version_id, m.step
+          FROM unnest(%(message_ids)s::bigint[], %(kinds)s::text[], %(attempts)s::smallint[], %(reasons)s::text[],
+                      %(address_ids)s::bigint[], %(providers)s::text[], %(codes)s::integer[], %(said)s::text[],
+                      %(cap_deltas)s::smallint[], %(counts_at)s::timestamptz[], %(evidence)s::text[])
                AS e (message_id, kind, attempt, reason, address_id, provider, provider_code, provider_said, cap_delta,
                      counts_at, evidence)
           JOIN messages m ON m.id = e.message_id),
+    tallied AS (
+        INSERT INTO post_tallies (day, channel, provider, sending, receiving, message_class, what, reason, n)
+        SELECT %(day)s, m.channel, m.provider, {tallies.SENDING}, {tallies.RECEIVING}, m.message_class, m.kind,
+               m.reason, count(*)
+          FROM entry m LEFT JOIN addresses a ON a.id = m.address_id
+         WHERE m.kind = ANY(%(told)s) GROUP BY 2, 3, 4, 5, 6, 7, 8),
     written AS (
         INSERT INTO contact_send_log (message_id, contact_id, address_id, channel, workflow_id, kind, attempt, reason,
                                       provider, provider_code, provider_said, cap_delta, counts_at, evidence, at)
         SELECT e.message_id, e.contact_id, e.address_id, e.channel, e.workflow_id, e.kind, e.attempt, e.reason,
                e.provider, e.provider_code, e.provider_said,
-               CASE WHEN e.kind = ANY(%s) THEN -COALESCE(taken.places, 0) ELSE e.cap_delta END,
-               CASE WHEN e.kind = ANY(%s) THEN taken.counts_at ELSE e.counts_at END,
-               e.evidence::jsonb, %s
+               CASE WHEN e.kind = ANY(%(giving)s) THEN -COALESCE(taken.places, 0) ELSE e.cap_delta END,
+               CASE WHEN e.kind = ANY(%(giving)s) THEN taken.counts_at ELSE e.counts_at END,
+               e.evidence::jsonb, %(now)s
           FROM entry e
           LEFT JOIN LATERAL (
                SELECT sum(cap_delta) AS places, max(counts_at) AS counts_at FROM contact_send_log
@@ -86,30 +94,28 @@ def lock_open(message_ids: Collection[int]) -> dict[int, Open]:
 
 
 def append(entries: Sequence[Entry], *, now: datetime) -> None:
-    """Write log rows and tell the floors above. One statement."""
+    """Write log rows, count the outcomes among them, and tell the floors above. One statement."""
     if not entries:
         return
-    giving = sorted(GIVES_BACK)
+    written: dict[str, Any] = {
+        "message_ids": [e.message_id for e in entries],
+        "kinds": [e.kind for e in entries],
+        "attempts": [e.attempt for e in entries],
+        "reasons": [e.reason for e in entries],
+        "address_ids": [e.address_id for e in entries],
+        "providers": [e.provider for e in entries],
+        "codes": [e.provider_code for e in entries],
+        "said": [_storable(e.provider_said) for e in entries],
+        "cap_deltas": [e.cap_delta for e in entries],
+        "counts_at": [e.counts_at for e in entries],
+        "evidence": [json.dumps(dict(e.evidence)) for e in entries],
+        "giving": sorted(GIVES_BACK),
+        "told": sorted(TOLD),
+        "day": tallies.day_of(now),
+        "now": now,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _APPEND,
-            [
-                [e.message_id for e in entries],
-                [e.kind for e in entries],
-                [e.attempt for e in entries],
-                [e.reason for e in entries],
-                [e.address_id for e in entries],
-                [e.provider for e in entries],
-                [e.provider_code for e in entries],
-                [_storable(e.provider_said) for e in entries],
-                [e.cap_delta for e in entries],
-                [e.counts_at for e in entries],
-                [json.dumps(dict(e.evidence)) for e in entries],
-                giving,
-                giving,
-                now,
-            ],
-        )
+        cursor.execute(_APPEND, written | tallies.words())
         rows = cursor.fetchall()
     if outcomes := tuple(MessageOutcome(*row) for row in rows if row[5] in TOLD):
         signals.messages_decided.send(sender=None, outcomes=outcomes, now=now)

@@ -1,14 +1,17 @@
-"""Mail to those who work here, about a contact: the owner is told that somebody wants to be called.
+"""Mail to those who work here: the owner of a contact hears that somebody wants to be called, the author of a template
+sees how it arrives.
 
 Handed over as messages are: claimed under a lease and committed, sent while no transaction is open, written down. What
 may have been taken is never sent again. A notice is no message of the contact's, so it meets no cap and no consent; an
-address that nothing may go to at all (`all`: bounces, complaints, by hand) gets no notice either."""
+address that nothing may go to at all (`all`: bounces, complaints, by hand) gets no notice either, unless it is the
+address of whoever asked for it."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -31,14 +34,18 @@ _DUE = "state = 'queued' AND lane = %s AND due_at <= %s"
 
 @dataclass(frozen=True)
 class Notice:
-    """Plain text to one address of ours. `key` names what made it: a second one with the same key is dropped."""
+    """A mail to one address of ours. `key` names what made it: a second one with the same key is dropped. `contact_id`:
+    whom it is about, if anybody. `asked_by_reader`: it goes to whoever asked for it, suppressed or not."""
 
-    contact_id: int
+    contact_id: int | None
     to_address: str
     subject: str
     text: str
     key: str
     lane: str  # urgent · bulk
+    html: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    asked_by_reader: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,9 @@ class _Claim:
     to_address: str
     subject: str
     text: str
+    html: str
+    headers: str  # JSON
+    asked_by_reader: bool
     attempt: int
 
 
@@ -59,10 +69,12 @@ def enqueue(notices: Sequence[Notice], *, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO staff_notices (idempotency_key, contact_id, lane, to_address, subject, text, due_at, created_at)
-            SELECT key, contact_id, lane, to_address, subject, text, %s, %s
-              FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-                   AS n(key, contact_id, lane, to_address, subject, text)
+            INSERT INTO staff_notices (idempotency_key, contact_id, lane, to_address, subject, text, html, headers,
+                                       asked_by_reader, due_at, created_at)
+            SELECT key, contact_id, lane, to_address, subject, text, html, headers::jsonb, asked_by_reader, %s, %s
+              FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+                          %s::text[], %s::boolean[])
+                   AS n(key, contact_id, lane, to_address, subject, text, html, headers, asked_by_reader)
              ORDER BY key
                 ON CONFLICT (idempotency_key) DO NOTHING
             """,
@@ -75,6 +87,9 @@ def enqueue(notices: Sequence[Notice], *, now: datetime) -> None:
                 [notice.to_address for notice in notices],
                 [rendering.one_line(notice.subject)[: rendering.LONGEST_SUBJECT] for notice in notices],
                 [notice.text for notice in notices],
+                [notice.html for notice in notices],
+                [json.dumps(dict(notice.headers)) for notice in notices],
+                [notice.asked_by_reader for notice in notices],
             ],
         )
     for lane in sorted({notice.lane for notice in notices}):
@@ -122,7 +137,8 @@ def _reap(now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE staff_notices SET state = 'in_doubt', reason = 'worker_lost', text = '', finished_at = %s
+            UPDATE staff_notices SET state = 'in_doubt', reason = 'worker_lost', text = '', html = '',
+                   finished_at = %s
              WHERE id IN (SELECT id FROM staff_notices WHERE state = 'sending' AND lease_until < %s
                            ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
@@ -135,8 +151,8 @@ def _claim(lane: str, limit: int, now: datetime) -> tuple[int, list[_Claim]]:
     """As the gate does: the addresses are locked in one statement, and what bars them is read in a later one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id, public_id::text, to_address, subject, text, attempt FROM staff_notices WHERE {_DUE}"
-            " ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED",
+            "SELECT id, public_id::text, to_address, subject, text, html, headers::text, asked_by_reader, attempt"
+            f" FROM staff_notices WHERE {_DUE} ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED",
             [lane, now, limit],
         )
         found = [_Claim(*row) for row in cursor.fetchall()]
@@ -156,7 +172,7 @@ def _claim(lane: str, limit: int, now: datetime) -> tuple[int, list[_Claim]]:
             address_id = rows.get(each.to_address)
             if address_id is None:
                 closed.append((each.id, "rejected", "no_address"))
-            elif address_id in barred:
+            elif address_id in barred and not each.asked_by_reader:
                 closed.append((each.id, "suppressed", barred[address_id]))
             else:
                 claims.append(each)
@@ -183,9 +199,9 @@ def _letter(claim: _Claim) -> Letter:
         from_address=settings.EMAIL_FROM,
         from_name=rendering.one_line(settings.EMAIL_FROM_NAME),
         subject=claim.subject,
-        html="",
+        html=claim.html,
         text=claim.text,
-        headers={base.AUTO_SUBMITTED: "auto-generated"},
+        headers=json.loads(claim.headers) or {base.AUTO_SUBMITTED: "auto-generated"},
     )
 
 
@@ -231,7 +247,7 @@ def _close(closed: Sequence[tuple[int, str, str]], now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE staff_notices n SET state = r.state, reason = r.reason, text = '', finished_at = %s
+            UPDATE staff_notices n SET state = r.state, reason = r.reason, text = '', html = '', finished_at = %s
               FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS r(id, state, reason) WHERE n.id = r.id
             """,
             [now, [each[0] for each in closed], [each[1] for each in closed], [each[2] for each in closed]],

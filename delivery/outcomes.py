@@ -7,32 +7,41 @@ comes back late finds either its own attempt still open (then its answer ends th
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from delivery import facts, ledger
+from contacts import chaos
+from delivery import addresses, facts, ledger, suppression
 from delivery.gate import Claim
 from delivery.ledger import Entry
 from delivery.providers import base
 from delivery.providers.base import Answer
-from delivery.rates import stopping
+from delivery.rates import stopping, warming
+from delivery.suppression import NewSuppression
 
-LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_PAUSE = timedelta(hours=1)  # of our own
+LONGEST_ASKED = timedelta(hours=24)  # that a provider may ask for
+HELD_SHARE = 0.5  # of a batch: where more of it was too much for the provider, the others wait, too
+
+RATE_LIMITED, NO_CONNECTION = "rate_limited", "no_connection"  # reasons, in the words of all providers
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A claim and what came of it."""
+    """A claim and what came of it. `language`: which of the template's it was written in; empty: its own."""
 
     claim: Claim
     answer: Answer
+    language: str = ""
 
 
 def record(provider: str, answered: Sequence[Answered], *, now: datetime) -> None:
     """T2. A constant number of statements."""
+    _suppress(provider, answered, now=now)  # addresses are locked before open rows, as by whoever folds
     still_open = ledger.lock_open([each.claim.due.message_id for each in answered])
     final: list[Entry] = []
     doubts: list[Entry] = []
@@ -43,16 +52,19 @@ def record(provider: str, answered: Sequence[Answered], *, now: datetime) -> Non
         if row is None or row.state == "queued" or row.attempt != claim.attempt:
             continue
         if answer.kind in (base.ACCEPTED, base.REJECTED):
-            final.append(_entry(provider, claim, answer, answer.kind))
-        elif answer.kind == base.IN_DOUBT:
-            doubts.append(_entry(provider, claim, answer, "in_doubt"))
+            final.append(_entry(provider, each, answer.kind))
+        elif answer.kind == base.IN_DOUBT and not chaos.mutant("blind_resend"):
+            doubts.append(_entry(provider, each, "in_doubt"))
         elif answer.kind in (base.NOT_STARTED, base.STOP):
-            again.append((_entry(provider, claim, answer, "not_started"), now, claim.attempt - 1))
+            again.append((_entry(provider, each, "not_started"), now, claim.attempt - 1))
+        elif answer.kind == base.RETRY and answer.reason == NO_CONNECTION:  # the provider's fault, not the message's
+            later = now + pause(claim.attempt, answer.retry_after)
+            again.append((_entry(provider, each, "retry"), later, claim.attempt - 1))
         elif claim.attempt >= settings.ESP_MAX_ATTEMPTS:
-            final.append(_entry(provider, claim, answer, "rejected", reason="retries_exhausted"))
+            final.append(_entry(provider, each, "rejected", reason="retries_exhausted"))
         else:
             later = now + pause(claim.attempt, answer.retry_after)
-            again.append((_entry(provider, claim, answer, "retry"), later, claim.attempt))
+            again.append((_entry(provider, each, "retry"), later, claim.attempt))
     ledger.close(final, now=now)
     ledger.doubt(doubts, now=now)
     ledger.requeue(
@@ -64,20 +76,66 @@ def record(provider: str, answered: Sequence[Answered], *, now: datetime) -> Non
     facts.record(
         [facts.once(entry.message_id, facts.SENT, now) for entry in final if entry.kind == "accepted"], now=now
     )
+    _give_places_back([*final, *(entry for entry, _, _ in again)], answered)  # locked last, as by the gate
     stops = [each.answer for each in answered if each.answer.kind == base.STOP]
     if stops:
         stopping.stop(provider, f"{stops[0].code} {stops[0].reason}: {stops[0].said}"[: ledger.WORDS_KEPT], now=now)
 
 
+def _suppress(provider: str, answered: Sequence[Answered], *, now: datetime) -> None:
+    """The addresses of which the provider said that they must not be written to."""
+    found = [
+        NewSuppression(
+            each.claim.address_id, *each.answer.consequence, f"provider:{provider}", each.claim.due.message_id
+        )
+        for each in answered
+        if each.answer.consequence
+    ]
+    if found:
+        addresses.lock({each.address_id for each in found})
+        suppression.record(found, now=now)
+
+
+def _give_places_back(entries: Sequence[Entry], answered: Sequence[Answered]) -> None:
+    """What was not taken does not count for the warm-up of its domain."""
+    not_taken = {entry.message_id for entry in entries if entry.kind != base.ACCEPTED}
+    places = Counter(
+        (each.claim.place.domain, each.claim.place.day)
+        for each in answered
+        if each.claim.place and each.claim.due.message_id in not_taken
+    )
+    for (domain, day), count in sorted(places.items()):
+        warming.give_back(domain, day, count)
+
+
 def pause(attempt: int, retry_after: float | None) -> timedelta:
-    """How long to wait after this many attempts: doubled each time and spread by half, never less than the provider
-    asked for, never more than an hour."""
-    seconds = settings.ESP_BACKOFF_MS / 1000 * 2 ** (attempt - 1)
+    """How long to wait after this many attempts: doubled each time and spread by half, an hour at most; never less than
+    the provider asked for, if that is within a day."""
+    seconds = min(settings.ESP_BACKOFF_MS / 1000 * 2 ** min(attempt - 1, 30), LONGEST_PAUSE.total_seconds())
     spread = seconds * random.uniform(0.5, 1.5)  # noqa: S311  (jitter, not a secret)
-    return min(timedelta(seconds=max(spread, retry_after or 0.0)), LONGEST_PAUSE)
+    return timedelta(seconds=max(min(spread, LONGEST_PAUSE.total_seconds()), _asked_for(retry_after)))
 
 
-def _entry(provider: str, claim: Claim, answer: Answer, kind: str, *, reason: str = "") -> Entry:
+def _asked_for(retry_after: float | None) -> float:
+    """Seconds, whatever a header said."""
+    if retry_after is None or not retry_after > 0:  # NaN neither
+        return 0.0
+    return min(retry_after, LONGEST_ASKED.total_seconds())
+
+
+def held_for(answers: Sequence[Answer]) -> float:
+    """For how many seconds nothing should be sent to a provider that answered so; 0: go on.
+
+    A single message too many is sent again by itself. Where most of a batch was, the rest of the queue would only use
+    up its attempts."""
+    limited = [answer for answer in answers if answer.reason == RATE_LIMITED]
+    if len(limited) <= HELD_SHARE * len(answers):
+        return 0.0
+    return max(settings.ESP_BACKOFF_MS / 1000, *(_asked_for(answer.retry_after) for answer in limited))
+
+
+def _entry(provider: str, answered: Answered, kind: str, *, reason: str = "") -> Entry:
+    claim, answer = answered.claim, answered.answer
     return Entry(
         message_id=claim.due.message_id,
         kind=kind,
@@ -87,4 +145,5 @@ def _entry(provider: str, claim: Claim, answer: Answer, kind: str, *, reason: st
         provider=provider,
         provider_code=answer.code,
         provider_said=answer.said,
+        evidence={"language": answered.language} if answered.language else {},
     )

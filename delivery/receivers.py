@@ -13,6 +13,8 @@ from django.dispatch import receiver
 from contacts.consent import Consent
 from contacts.signals import consent_withdrawn, contacts_erased, opt_in_confirmed, opt_in_requested
 from delivery import opt_in_mail, withdrawals
+from delivery.rates import pulses
+from delivery.signals import FeedbackNote, feedback_recorded
 
 
 @receiver(consent_withdrawn, dispatch_uid="delivery waits for what was claimed before a withdrawal")
@@ -36,3 +38,8 @@ def ask_for_confirmation(*, contact_id: int, request_id: int, nonce: str, now: d
 @receiver(opt_in_confirmed, dispatch_uid="delivery releases who confirmed")
 def release_who_confirmed(*, contact_id: int, topics: Sequence[str], now: datetime, **_: Any) -> None:
     opt_in_mail.release(contact_id=contact_id, topics=topics, now=now)
+
+
+@receiver(feedback_recorded, dispatch_uid="delivery counts what brakes a domain")
+def count_pulses(*, feedback: Sequence[FeedbackNote], now: datetime, **_: Any) -> None:
+    pulses.add(feedback, now=now)

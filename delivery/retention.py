@@ -11,6 +11,7 @@ from django.db import connection
 
 from contacts import durations, place, transactions
 from contacts.guarded import guarded_path
+from delivery.webhooks import parking, tokens
 
 BATCH = 1000
 _WALK = "retention of messages"
@@ -21,7 +22,9 @@ def prune_batch() -> bool:
     bodies = transactions.run(_prune_webhooks)
     messages = transactions.run(_blank_messages)
     notices = transactions.run(_prune_notices)
-    return bodies or messages or notices
+    tokens_too = transactions.run(tokens.prune_batch)
+    parked = transactions.run(parking.prune_batch)
+    return bodies or messages or notices or tokens_too or parked
 
 
 def _prune_webhooks(now: datetime) -> bool:

@@ -15,62 +15,113 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from contacts import chaos, clock, opt_in, transactions
-from delivery import gate, opt_in_mail, outcomes, providers
-from delivery.authoring import rendering, templates
-from delivery.authoring.rendering import UnableToRender, Words
+from contacts import chaos, clock, opt_in, outside, transactions
+from delivery import due, gate, opt_in_mail, outcomes, providers, starts
+from delivery.authoring import rendering, templates, utm
+from delivery.authoring.rendering import UnableToRender
+from delivery.authoring.templates import Wording
 from delivery.gate import Claim
 from delivery.outcomes import Answered
-from delivery.providers.base import NOT_STARTED, REJECTED, Answer, Letter
-from delivery.public import unsubscribing
-from delivery.rates import routes, throttle
+from delivery.providers.base import NOT_STARTED, REJECTED, Answer, Letter, Writing
+from delivery.public import links, unsubscribing
+from delivery.rates import resting, routes, senders, throttle, tokens
+from delivery.rates.routes import Way
 
 BATCH = 100  # so many requests at once, and so long a list for one look at the clock
 START_SHARE = 0.9  # of the lease
 LONGEST_WAIT = 0.25  # seconds for tokens, then the caller is asked whether there is still time
+WORTH_WAITING = 1.0  # seconds for tokens or for a turn; what takes longer is left to the sweeper
+TURN_STEP = 0.1  # seconds between two looks for a turn that is about to come
 
 
 def deliver_batch(lane: str) -> bool:
     """Send what is due in the lane (urgent or bulk), at most one batch a channel. Returns whether there was anything to
-    do."""
-    return any([_deliver(lane, channel) for channel in providers.CHANNELS])
+    do. What to look at is asked once for all channels: where they go, and how much there is."""
+    now = clock.now()
+    ways = routes.ways(now=now)
+    classes = {channel: way.classes for channel, way in ways.items() if way.classes}
+    counts = due.waiting(lane, classes=classes, limit=BATCH, now=now)
+    if not counts:
+        return _has_a_turn_soon(lane, classes, now)
+    return any([_deliver(lane, channel, ways[channel], count, now) for channel, count in counts.items()])
 
 
-def _deliver(lane: str, channel: str) -> bool:
-    way = routes.way(channel, now=clock.now())
-    if not way.classes:
+def _has_a_turn_soon(lane: str, classes: Mapping[str, Sequence[str]], now: datetime) -> bool:
+    """Turns at recipients' domains come one by one: whoever works stays for the next."""
+    if not settings.RECIPIENT_DOMAIN_RATES or outside.is_closed():
         return False
-    wanted = gate.waiting(lane, channel=channel, classes=way.classes, limit=BATCH, now=clock.now())
-    if not wanted:
-        return False
+    soon = due.next_at(lane, classes=classes, now=now, until=now + timedelta(seconds=WORTH_WAITING))
+    if soon is not None:
+        time.sleep(min((soon - now).total_seconds(), TURN_STEP))
+    return soon is not None
+
+
+def _deliver(lane: str, channel: str, way: Way, wanted: int, now: datetime) -> bool:
+    if way.health.is_trial:
+        if not resting.try_again(way.provider, now=now):
+            return False
+        wanted = min(wanted, resting.TRIED)
     provider = providers.named(way.provider) if way.provider else None
-    if provider and provider.is_throttled:
-        grant = throttle.take(provider.name, wanted, lane=lane)
-        if not grant.count:
-            time.sleep(min(grant.wait, LONGEST_WAIT))
-            return True
-        wanted = grant.count
+    granted = tokens.take(provider, way, wanted, lane=lane)
+    if not granted.limit:
+        time.sleep(min(granted.wait, LONGEST_WAIT))
+        return granted.wait <= WORTH_WAITING
     t0 = time.monotonic()
     batch = transactions.run(
-        lambda now: gate.claim(lane, channel=channel, classes=way.classes, limit=wanted, provider=way.provider, now=now)
+        lambda now: gate.claim(
+            lane,
+            channel=channel,
+            shares=granted.shares,
+            warm_up=way.warming,
+            limit=granted.limit,
+            provider=way.provider,
+            now=now,
+        )
     )
+    if provider:
+        told = batch.claims if provider.marks_starts else ()
+        starts.begin([claim.due.public_id for claim in told], claimed_at=batch.claimed_at)
     chaos.point("delivery.claimed")
-    if provider and provider.is_throttled:
-        throttle.give_back(provider.name, wanted - len(batch.claims))
+    tokens.give_back(granted, [claim.due.message_class for claim in batch.claims])
     if provider and batch.claims:
-        answered = _hand_over(provider, batch.claims, start_before=t0 + START_SHARE * settings.SEND_LEASE_SECONDS)
-        chaos.point("delivery.answered")
-        transactions.run(lambda now: outcomes.record(provider.name, answered, now=now))
+        _hand_over_and_record(provider, way, batch.claims, t0 + START_SHARE * settings.SEND_LEASE_SECONDS)
     return batch.taken > 0
 
 
-def _hand_over(provider: providers.Provider, claims: Sequence[Claim], *, start_before: float) -> list[Answered]:
-    """Render and hand over, each as soon as it is written. What is late, or cannot be rendered, is not handed over."""
-    words = templates.words_of([claim.due.template_version_id for claim in claims])
+def _hand_over_and_record(provider: providers.Provider, way: Way, claims: Sequence[Claim], start_before: float) -> None:
+    """What was answered is written down in groups as the answers come: whoever waits for one of these requests to end
+    (`suppression.drain`) does not wait for the slowest."""
+    known: list[Answer] = []
+
+    def record(answered: Sequence[Answered]) -> None:
+        chaos.point("delivery.answered")
+        transactions.run(lambda now: outcomes.record(provider.name, answered, now=now))
+        known.extend(each.answer for each in answered)
+
+    record(hand_over(provider, claims, start_before=start_before, tell=record))
+    if (seconds := outcomes.held_for(known)) > 0:
+        throttle.hold(provider.name, seconds)
+    if (was_reached := resting.says(known, way.health)) is not None:
+        transactions.run(lambda now: resting.note(provider.name, was_reached, way.health, now=now))
+
+
+def hand_over(
+    provider: providers.Provider,
+    claims: Sequence[Claim],
+    *,
+    start_before: float,
+    tell: Callable[[Sequence[Answered]], None] | None = None,
+) -> list[Answered]:
+    """Render and hand over, each as soon as it is written. What is late, or cannot be rendered, is not handed over.
+
+    `tell` hears of answers that come before the last one. Returns those that it did not hear of."""
+    wordings = templates.wordings_of([claim.due.template_version_id for claim in claims])
+    tracked = _tracked(provider, claims)
     unwritten: dict[str, Answer] = {}
 
     def letters() -> Iterator[Letter]:
@@ -78,17 +129,38 @@ def _hand_over(provider: providers.Provider, claims: Sequence[Claim], *, start_b
             if time.monotonic() > start_before and not chaos.mutant("no_lease_check"):
                 return
             try:
-                yield write(claim, words[claim.due.template_version_id])
+                is_tracked = claim.due.public_id in tracked
+                yield write(claim, wordings[claim.due.template_version_id], is_tracked=is_tracked)
             except UnableToRender as error:
                 unwritten[claim.due.public_id] = Answer(REJECTED, "render_error", said=str(error))
 
-    answers = provider.deliver(letters(), start_before=start_before) | unwritten
     late = Answer(NOT_STARTED, "lease_over")
-    return [Answered(claim, answers.get(claim.due.public_id, late)) for claim in claims]
+
+    def answered(claim: Claim, answer: Answer) -> Answered:
+        wording = wordings[claim.due.template_version_id]
+        return Answered(claim, answer, wording.language_of(claim.person.fields["locale"]))
+
+    open_claims = {claim.due.public_id: claim for claim in claims}
+
+    def told(answers: Mapping[str, Answer]) -> None:
+        if tell is not None and answers:
+            tell([answered(open_claims.pop(mid), answer) for mid, answer in answers.items()])
+
+    given = Writing(letters(), told) if tell is not None else letters()
+    answers = provider.deliver(given, start_before=start_before) | unwritten
+    return [answered(claim, answers.get(mid, late)) for mid, claim in open_claims.items()]
 
 
-def write(claim: Claim, words: Words) -> Letter:
-    """The mail of a claimed message. Raises UnableToRender."""
+def _tracked(provider: providers.Provider, claims: Sequence[Claim]) -> set[str]:
+    """The messages that get links of ours: of a provider that does not track, where nobody said no to it."""
+    mails = [] if provider.does_track else [claim.due for claim in claims if claim.due.channel == "email"]
+    denied = links.denied([due.contact_id for due in mails]) if mails else set()
+    return {due.public_id for due in mails if due.contact_id not in denied}
+
+
+def write(claim: Claim, wording: Wording, *, is_tracked: bool = False) -> Letter:
+    """The mail of a claimed message, in the contact's language; with links of ours where it `is_tracked`. Raises
+    UnableToRender."""
     due, person = claim.due, claim.person
     url = unsubscribing.url_of(due.public_id)
     is_marketing = due.message_class == "marketing" and due.channel == "email"  # what carries an unsubscribe link
@@ -99,19 +171,26 @@ def write(claim: Claim, words: Words) -> Letter:
         attributes=person.attributes,
         context=context,
         unsubscribe_url=url,
+        preferences_url=unsubscribing.preferences_url_of(due.public_id),
         confirm_url=opt_in.url_of(nonce) if isinstance(nonce, str) else "",
     )
-    rendered = rendering.render(words, data, is_marketing=is_marketing)
+    data |= utm.values_of(
+        context.get("about"), channel=due.channel, message_class=due.message_class, options=wording.options
+    )
+    rendered = rendering.render(wording.read_by(person.fields["locale"]), data, is_marketing=is_marketing)
+    if is_tracked:
+        rendered = links.tracked(rendered, mid=due.public_id)
     return Letter(
         mid=due.public_id,
         to_address=gate.address_of(person, due.channel),
-        from_address=settings.EMAIL_FROM,
+        from_address=senders.address(due.message_class),
         from_name=rendering.one_line(settings.EMAIL_FROM_NAME),
         subject=rendered.subject,
         html=rendered.html,
         text=rendered.text,
         headers=unsubscribing.headers(url) if is_marketing else {},
         channel=due.channel,
+        message_class=due.message_class,
     )
 
 

@@ -104,23 +104,39 @@ def _may_start(address_ids: Collection[int]) -> bool:
         return cursor.fetchone()[0]
 
 
-def release(*, channel: str, address: str, scope: str = "", reason: str = "", by: str, now: datetime) -> int:
+def release(
+    *, channel: str, address: str, scope: str = "", reason: str = "", by: str, why: str = "", now: datetime
+) -> int:
     """Write to the address again: stamps its standing suppressions (of one scope, or of all of them when it is empty;
     the same of the reason).
 
-    Rows are never deleted. Returns how many were released."""
+    `why`: kept with them. Rows are never deleted. Returns how many were released."""
     with transaction.atomic():
         address_id = _locked(channel, address, now=now)
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                UPDATE suppressions SET released_at = %s, released_by = %s
+                UPDATE suppressions SET released_at = %s, released_by = %s, released_why = %s
                  WHERE address_id = %s AND released_at IS NULL AND (%s = '' OR scope = %s)
                    AND (%s = '' OR reason = %s)
                 """,
-                [now, by, address_id, scope, scope, reason, reason],
+                [now, by, why, address_id, scope, scope, reason, reason],
             )
             return cursor.rowcount
+
+
+def release_at(address_ids: Collection[int], *, scopes: Collection[str], reason: str, by: str, now: datetime) -> int:
+    """The same at these addresses, of these scopes and that reason, under the locks that the caller's transaction
+    holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE suppressions SET released_at = %s, released_by = %s
+             WHERE address_id = ANY(%s) AND released_at IS NULL AND scope = ANY(%s) AND reason = %s
+            """,
+            [now, by, list(address_ids), list(scopes), reason],
+        )
+        return cursor.rowcount
 
 
 def _locked(channel: str, address: str, *, now: datetime) -> int:

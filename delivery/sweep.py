@@ -7,15 +7,15 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import doorbell
-from delivery import gate, notices
+from delivery import due, notices
 from delivery.outbox import LANES
-from delivery.providers import CHANNELS
+from delivery.rates import routes
 
 
 def ring_where_work_waits(*, now: datetime) -> None:
+    classes = {channel: way.classes for channel, way in routes.ways(now=now).items() if way.classes}
     for lane, queue in LANES.items():
-        waits = any(gate.waiting(lane, channel=channel, limit=1, now=now) for channel in CHANNELS)
-        if waits or notices.waiting(lane, now=now):
+        if due.waiting(lane, classes=classes, limit=1, now=now) or notices.waiting(lane, now=now):
             doorbell.ring("delivery.deliver", queue)
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT 1 FROM webhook_inbox WHERE folded_at IS NULL)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,8 @@ class Candidate:
 
     @property
     def is_capped(self) -> bool:
-        return self.channel == "email" and self.message_class == "marketing" and not self.override_cap
+        """Where its channel has a cap at all."""
+        return self.message_class == "marketing" and not self.override_cap
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,17 @@ class Known:
     """What was read under the locks.
 
     `denied`: the (contact, topic, channel) triples whose marketing consent is missing. `waiting`: everything capped
-    that is due for the candidates' contacts, in all lanes, the candidates included. `channels`: those that the provider
-    serves."""
+    that is due for the candidates' contacts by their channel, in all lanes, the candidates included. `channels`: those
+    that the provider serves. `last_suppression` of an address (released ones, too) and `last_consent` of a triple: the
+    youngest record that was looked at, as evidence of what was known."""
 
     suppressions: Mapping[int, Sequence[Standing]] = field(default_factory=dict)
     denied: AbstractSet[tuple[int, str, str]] = frozenset()
     sent: Mapping[int, Sent] = field(default_factory=dict)
     waiting: Sequence[Candidate] = ()
     channels: AbstractSet[str] = frozenset({"email"})
+    last_suppression: Mapping[int, int] = field(default_factory=dict)
+    last_consent: Mapping[tuple[int, str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def refusal(candidate: Candidate, known: Known) -> Verdict | None:
 
 
 def decide(candidates: Sequence[Candidate], known: Known, *, caps: Mapping[int, Cap]) -> list[Verdict]:
-    """One verdict for each candidate, in their order. `caps` has every contact of a capped candidate."""
+    """One verdict for each candidate, in their order. `caps` has every contact of a capped candidate, or none where
+    nothing is capped. A claim's evidence names the records of consent and suppression that it was decided on."""
     order = _places_in_line(known)
     verdicts = []
     for candidate in candidates:
@@ -99,13 +104,32 @@ def decide(candidates: Sequence[Candidate], known: Known, *, caps: Mapping[int, 
             verdicts.append(refused)
         elif candidate.quiet is not None and candidate.is_held_by_quiet_hours:
             verdicts.append(_in_quiet_hours(candidate, candidate.quiet))
-        elif candidate.is_capped:
+        elif candidate.is_capped and caps:
             sent = known.sent.get(candidate.contact_id, Sent())
             verdicts.append(_within_cap(candidate, caps[candidate.contact_id], sent, order[candidate.message_id]))
         else:
-            why = "transactional" if candidate.message_class == "transactional" else "override"
-            verdicts.append(Verdict(candidate.message_id, "claimed", evidence={"cap_exempt": why}))
-    return verdicts
+            verdicts.append(Verdict(candidate.message_id, "claimed", evidence={"cap_exempt": _why_exempt(candidate)}))
+    return [
+        replace(verdict, evidence={**verdict.evidence, **_decided_on(candidate, known)})
+        if verdict.kind == "claimed"
+        else verdict
+        for candidate, verdict in zip(candidates, verdicts, strict=True)
+    ]
+
+
+def _why_exempt(candidate: Candidate) -> str:
+    if candidate.message_class == "transactional":
+        return "transactional"
+    return "override" if candidate.override_cap else "no_cap"
+
+
+def _decided_on(candidate: Candidate, known: Known) -> dict[str, int]:
+    """Absent: there was none."""
+    found = {
+        "consent": known.last_consent.get((candidate.contact_id, candidate.topic, candidate.channel)),
+        "suppression": known.last_suppression.get(candidate.address_id or 0),
+    }
+    return {name: record_id for name, record_id in found.items() if record_id is not None}
 
 
 def _in_quiet_hours(candidate: Candidate, quiet: Quiet) -> Verdict:

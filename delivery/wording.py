@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from delivery.webhooks import vocabulary
+from delivery.webhooks import machines, vocabulary
 
 STATES: Mapping[str, str] = {
     "queued": "Waiting to be sent",
@@ -31,6 +31,7 @@ DEEDS: Mapping[str, str] = {
     "capped": "Not sent",
     "cancelled": "Cancelled before it was sent",
     "deferred": "Put off for now",
+    "replayed": "Sent anew by a person, with all its attempts",
 }
 
 REASONS: Mapping[str, str] = {
@@ -46,6 +47,7 @@ REASONS: Mapping[str, str] = {
     "failed": "a step of the journey failed",
     "no_address": "the contact has no address to write to",
     "no_provider": "no provider sends on this channel",
+    "no_device": "the contact has no device for push messages",
     "goal_achieved": "the journey's goal was reached first",
     "disqualified": "the contact no longer qualified for the journey",
     "manually_removed": "the contact was taken out of the journey",
@@ -56,7 +58,25 @@ REASONS: Mapping[str, str] = {
     "lease_over": "its time to start had passed",
     "worker_lost": "the worker was lost while it was sending",
     "reported": "the provider reported on it later",
+    "repeated": "the provider knew it when it was handed over again",
+    "answered_before_the_end": "the answer came before the worker was lost",
+    "provably_not_started": "it was proven that nothing was sent",
+    "repeat": "to find out whether the provider has it",
+    "looked_up": "the provider was asked and has it",
     "deadline": "no proof came in time",
+}
+
+SHORT_REASONS: Mapping[str, str] = {  # behind a number: 2,104 unsubscribed
+    "unsubscribe": "unsubscribed",
+    "hard_bounce": "bounced",
+    "soft_bounce": "kept bouncing",
+    "complaint": "complained",
+    "manual": "suppressed by hand",
+    "provider": "suppressed by the provider",
+    "frequency_cap": "capped",
+    "consent": "without consent",
+    "quiet_hours": "in quiet hours",
+    "no_address": "without an address",
 }
 
 FEEDBACK: Mapping[str, tuple[str, str]] = {  # kind of the vocabulary -> words, tone
@@ -74,6 +94,18 @@ FEEDBACK: Mapping[str, tuple[str, str]] = {  # kind of the vocabulary -> words, 
     vocabulary.UNKNOWN: ("Something we have no word for", "plain"),
 }
 
+SIGNS: Mapping[str, str] = {
+    machines.REPORTED: "the provider says so",
+    machines.CANARY: "it followed the link that nobody sees",
+    machines.METHOD: "it only looked whether the page is there",
+    machines.PREFETCH: "it fetched ahead",
+    machines.SCANNER: "a scanner or a preview, by its name",
+    machines.PROGRAM: "a program, by its name",
+    machines.MAIL_PRIVACY: "Apple's Mail Privacy Protection",
+    machines.DISGUISE: "it is not the browser that it says it is",
+    machines.TOO_SOON: "sooner than anybody reads",
+}
+
 REACTIONS: Mapping[str, str] = {  # of the sandbox's people
     "arrive": "Receives it",
     "prefetch": "A machine fetches it",
@@ -87,6 +119,11 @@ REACTIONS: Mapping[str, str] = {  # of the sandbox's people
 def reason(name: str) -> str:
     """Why, as the end of a sentence."""
     return REASONS.get(name) or name.replace("_", " ")
+
+
+def short_reason(name: str) -> str:
+    """Why, in a word or two behind a number."""
+    return SHORT_REASONS.get(name) or reason(name)
 
 
 def verdict(state: str, why: str = "") -> str:
@@ -115,11 +152,14 @@ def feedback(kind: str) -> tuple[str, str]:
     return FEEDBACK.get(kind) or (kind.replace("_", " ").capitalize(), "plain")
 
 
-def who(kind: str, is_machine: bool) -> str:
-    """Who opened or clicked; nobody in particular did the rest."""
+def who(kind: str, is_machine: bool, sign: str = "") -> str:
+    """Who opened or clicked, and by which sign a machine was told (`webhooks.machines`); nobody in particular did the
+    rest."""
     if kind not in {vocabulary.OPENED, vocabulary.CLICKED}:
         return ""
-    return "a machine" if is_machine else "a person"
+    if not is_machine:
+        return "a person"
+    return f"a machine: {SIGNS[sign]}" if sign in SIGNS else "a machine"
 
 
 def reaction(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import transaction
 
 from contacts.collect import strict_json
 from delivery.authoring import templates
+from delivery.authoring.templates import BadTemplate
 from workflows import publishing
 from workflows.definition import limits
 from workflows.definition.problems import Problem
@@ -20,6 +22,8 @@ from workflows.journey_tests.document import BadTestFile
 from workflows.models import Workflow
 
 TEMPLATE_FIELDS = ("subject", "preheader", "html", "text")
+_MORE_FIELDS = ("channel", "kind", "source", "locales", "options")  # of a template, where they are given
+_KINDS = ("partial", "layout", "message")  # each may name those before it
 
 
 class BadDocument(ValueError):
@@ -46,13 +50,20 @@ def import_document(document: Any, *, by: str, publish: bool, now: datetime) -> 
     with transaction.atomic():
         if "workflow" in document:
             for template in _templates(document.get("templates") or []):
-                templates.save_version(**template, now=now)
+                _save(template, now)
         workflow = publishing.save_draft(definition=definition, now=now)
         if "workflow" in document and document.get("cases"):
             _keep_tests(workflow, document, by=by, now=now)
         problems = validate(workflow.draft)
     version = publishing.publish(slug=workflow.slug, by=by, now=now) if publish else None
     return Imported(workflow.slug, problems, version)
+
+
+def _save(template: dict[str, Any], now: datetime) -> None:
+    try:
+        templates.save_version(**template, now=now)
+    except BadTemplate as error:
+        raise BadDocument(f"templates: {template['slug']!r}: {error}") from error
 
 
 def sound(definition: dict[str, Any]) -> dict[str, Any]:
@@ -88,16 +99,30 @@ def translated(definition: dict[str, Any]) -> dict[str, Any]:
     return definition
 
 
-def _templates(rows: Any) -> list[dict[str, str]]:
+def _templates(rows: Any) -> list[dict[str, Any]]:
+    """What `templates.save_version` takes; layouts and partials first, however they stand in the file."""
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and isinstance(row.get("slug"), str) for row in rows
     ):
         raise BadDocument("templates: expected a list of mappings with a slug each")
-    return [
-        {
-            "slug": row["slug"],
-            "name": str(row.get("name") or row["slug"]),
-            **{field: str(row.get(field) or "") for field in TEMPLATE_FIELDS},
-        }
-        for row in rows
-    ]
+    return sorted((template_of(row) for row in rows), key=rank)
+
+
+def template_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One template of a file as `templates.save_version` takes it. Raises BadDocument."""
+    more = {field: row[field] for field in _MORE_FIELDS if row.get(field)}
+    for field, kind in (("channel", str), ("kind", str), ("source", dict), ("locales", dict), ("options", dict)):
+        if not isinstance(more.get(field, kind()), kind):
+            raise BadDocument(f"templates: {field} of {row['slug']!r} is no {'text' if kind is str else 'mapping'}")
+    return {
+        "slug": row["slug"],
+        "name": str(row.get("name") or row["slug"]),
+        **{field: str(row.get(field) or "") for field in TEMPLATE_FIELDS},
+        **more,
+    }
+
+
+def rank(row: Mapping[str, Any]) -> int:
+    """Layouts and partials are made before what names them."""
+    kind = row.get("kind")
+    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS)

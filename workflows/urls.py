@@ -7,6 +7,7 @@ from workflows.api import enrolments as api_enrolments
 from workflows.api import entries as api_entries
 from workflows.api import plan as api_plan
 from workflows.api import rehearsals as api_rehearsals
+from workflows.api import unfilled as api_unfilled
 from workflows.api import versions as api_versions
 from workflows.api import why as api_why
 from workflows.api import workflows as api
@@ -30,6 +31,7 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^api/v1/workflows/{SLUG}/release/?$", api_dead_letters.ReleaseBrake.as_view(), name="workflow-release"),
     re_path(rf"^api/v1/workflows/{SLUG}/?$", api.WorkflowDetail.as_view(), name="workflow"),
     re_path(rf"^api/v1/workflows/{SLUG}/validate/?$", api.Validate.as_view(), name="workflow-validate"),
+    re_path(rf"^api/v1/workflows/{SLUG}/missing/?$", api_unfilled.Missing.as_view(), name="workflow-missing"),
     re_path(rf"^api/v1/workflows/{SLUG}/publish/?$", api.Publish.as_view(), name="workflow-publish"),
     re_path(rf"^api/v1/workflows/{SLUG}/pause/?$", api.Pause.as_view(), name="workflow-pause"),
     re_path(rf"^api/v1/workflows/{SLUG}/resume/?$", api.Resume.as_view(), name="workflow-resume"),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
@@ -22,7 +22,7 @@ from contacts.identifiers import canonical, is_email
 from contacts.models import Contact, ContactIdentity
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest, refuse_null_characters
-from delivery import addresses, suppression
+from delivery import addresses, dead_letters, suppression
 from delivery.models import Message, OutboxEntry, SendLogEntry, Suppression
 from delivery.models.message import OPEN_STATES, STATES
 from delivery.providers import entries
@@ -92,8 +92,10 @@ def _wanted(asked: Mapping[str, str]) -> list[Q]:
             raise BadRequest("There is no such state.", [Fault("unknown", f"one of {', '.join(STATES)}", ("state",))])
         if state in OPEN_STATES:
             wanted.append(Q(pk__in=OutboxEntry.objects.filter(state=state).values("message_id")))
-        else:  # a final word is the last one
-            wanted.append(Q(pk__in=SendLogEntry.objects.filter(kind=state).values("message_id")))
+        else:  # a final word is the last one, unless the message was sent anew
+            later = SendLogEntry.objects.filter(message=OuterRef("message"), kind="replayed", id__gt=OuterRef("id"))
+            words = SendLogEntry.objects.filter(~Exists(later), kind=state)
+            wanted.append(Q(pk__in=words.values("message_id")))
     if contact := asked.get("contact"):
         wanted.append(Q(contact_id__in=Contact.objects.filter(public_id=_uuid(contact)).values("pk")))
     for name, kind in (("external_id", "external_id"), ("email", "email"), ("address", "email")):
@@ -123,6 +125,38 @@ def _states(message_ids: list[int]) -> dict[int, dict[str, Any]]:
             f"SELECT message_id, {', '.join(names)} FROM message_states WHERE message_id = ANY(%s)", [message_ids]
         )
         return {row[0]: dict(zip(names, row[1:], strict=True)) for row in cursor.fetchall()}
+
+
+WHY_NOT_AGAIN: Mapping[str, str] = {
+    "open": "It is still under way.",
+    "reported": "Something was reported of it, so the provider had it.",
+    "in_doubt": "It may have been sent.",
+    "undetermined": "It may have been sent.",
+}
+
+
+class NotRejected(exceptions.APIException):
+    status_code = 409
+    default_code = "not_rejected"
+
+
+class ReplayMessage(APIView):
+    """Send a message anew that was rejected: with all its attempts, if the gate still lets it."""
+
+    required_scope = "admin"
+
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    def post(self, request: Request, message_id: str) -> Response:
+        """200 once it is queued; 409 for one that was not rejected, or may have arrived."""
+        try:
+            message = Message.objects.only("pk").get(public_id=UUID(message_id))
+        except (ValueError, Message.DoesNotExist) as error:
+            raise exceptions.NotFound("There is no such message.") from error
+        done = dead_letters.replay([message.pk], now=clock.now())
+        if not done.messages:
+            why = done.refused[message.pk]
+            raise NotRejected(WHY_NOT_AGAIN.get(why, f"It was not rejected: {why}."))
+        return Response({"message": str(UUID(message_id)), "replayed": True})
 
 
 class SuppressionSerializer(serializers.ModelSerializer[Suppression]):

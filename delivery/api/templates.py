@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -15,24 +17,58 @@ from rest_framework.views import APIView
 from contacts import transactions
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
-from delivery.authoring import templates
+from delivery.authoring import checks, sources, templates
+from delivery.authoring.sources import Manuscript, Writing
 from delivery.authoring.templates import BadTemplate
 from delivery.models import Template
+from delivery.models.template import KINDS
 
 SCOPES = {"GET": "workflows:read", "POST": "workflows:write", "PUT": "workflows:write"}
 LONGEST_PART = 500_000  # characters; mail programs cut off long before
+_WRITTEN = ("subject", "preheader", "html", "text", "source", "locales", "options")
 
 
-class WordsInput(serializers.Serializer[Any]):
-    """What a template says. `html` and `text` may be empty, not both."""
+class Draft(serializers.Serializer[Any]):
+    """What a template says. `html` is taken as it stands; `source` is made into HTML: {"kind": "html" (its CSS is
+    inlined), "mjml" or "blocks", "body": text or list of blocks, "layout": slug}. `{{> slug}}` names a partial.
+    `locales`: {"de": {subject, preheader, html, text, source}, …}; what a language does not have is the default one's.
+    `options`: {"utm": bool, "allow_personal": [name]}."""
 
-    slug = serializers.SlugField(max_length=100)
-    name = serializers.CharField(max_length=200, required=False, default="")
-    channel = serializers.ChoiceField(["email", "sms", "push"], default="email")
     subject = serializers.CharField(max_length=1000, allow_blank=True, default="")
     preheader = serializers.CharField(max_length=1000, allow_blank=True, default="")
     html = serializers.CharField(max_length=LONGEST_PART, allow_blank=True, default="", trim_whitespace=False)
     text = serializers.CharField(max_length=LONGEST_PART, allow_blank=True, default="", trim_whitespace=False)
+    source = serializers.DictField(default=dict)
+    locales = serializers.DictField(child=serializers.DictField(), default=dict)
+    options = serializers.DictField(default=dict)
+
+    @staticmethod
+    def manuscript(data: Mapping[str, Any], template: Template) -> Manuscript | None:
+        """The live version with what is given in its place; None where no words are given. Raises ValidationError."""
+        if not any(name in data for name in _WRITTEN):
+            return None
+        shape = Draft(data=dict(data), partial=True)
+        shape.is_valid(raise_exception=True)
+        given = {name: value for name, value in shape.validated_data.items() if name in _WRITTEN and name in data}
+        if template.live_version is not None:
+            live = sources.manuscript_of(template.live_version)
+        else:
+            live = Manuscript(kind=template.kind, channel=template.channel)
+        own = {name: value for name, value in given.items() if name in (*sources.PARTS, "source")}
+        if "html" in own and "source" not in own:
+            own["source"] = {}
+        written: Writing = replace(live.writing, **own)
+        others = {name: value for name, value in given.items() if name in ("locales", "options")}
+        return replace(live, writing=written, **others)
+
+
+class WordsInput(Draft):
+    """A template as it is written. `kind`: message, layout or partial; it never changes."""
+
+    slug = serializers.SlugField(max_length=100)
+    name = serializers.CharField(max_length=200, required=False, default="")
+    channel = serializers.ChoiceField(["email", "sms", "push"], default="email")
+    kind = serializers.ChoiceField(KINDS, required=False, default="")
 
 
 class TemplateShape(serializers.ModelSerializer[Template]):
@@ -41,32 +77,71 @@ class TemplateShape(serializers.ModelSerializer[Template]):
     preheader = serializers.CharField(source="live_version.preheader", default="")
     html = serializers.CharField(source="live_version.html", default="")
     text = serializers.CharField(source="live_version.text", default="")
+    source = serializers.DictField(source="live_version.source", default=dict)
+    locales = serializers.DictField(source="live_version.locales", default=dict)
+    options = serializers.DictField(source="live_version.options", default=dict)
 
     class Meta:
         model = Template
-        fields = ["slug", "name", "channel", "version", "subject", "preheader", "html", "text", "created_at"]
+        fields = [
+            "slug", "name", "channel", "kind", "version", "subject", "preheader", "html", "text", "source", "locales",
+            "options", "created_at",
+        ]  # fmt: skip
+
+
+class CheckShape(serializers.Serializer[Any]):
+    """See `delivery.authoring.checks.Finding`."""
+
+    level = serializers.ChoiceField(["error", "warning", "hint"])
+    code = serializers.CharField()
+    part = serializers.CharField()
+    locale = serializers.CharField(allow_blank=True)
+    place = serializers.CharField(allow_blank=True)
+    message = serializers.CharField()
+
+
+class CheckedShape(TemplateShape):
+    """One template as it is answered: with what a reader or a spam filter would mind."""
+
+    checks = serializers.SerializerMethodField()
+
+    class Meta(TemplateShape.Meta):
+        fields = [*TemplateShape.Meta.fields, "checks"]
+
+    @extend_schema_field(CheckShape(many=True))
+    def get_checks(self, template: Template) -> list[dict[str, str]]:
+        if template.live_version_id is None or template.kind != "message":
+            return []
+        wording = templates.wordings_of([template.live_version_id])[template.live_version_id]
+        return [found.as_json() for found in checks.findings(wording, channel=template.channel)]
 
 
 def find(slug: str) -> Template:
     template = Template.objects.select_related("live_version").filter(slug=slug).first()
     if template is None:
         raise exceptions.NotFound(f"There is no template {slug!r}.")
+    if template.live_version is not None:
+        template.live_version.template = template
     return template
 
 
-def save(data: dict[str, Any]) -> Template:
+def problem(error: BadTemplate) -> BadRequest:
+    return BadRequest("The template cannot be read.", error.faults)
+
+
+def save(data: dict[str, Any], *, by: str) -> Template:
     """Write the words as the live version. Raises BadRequest (400) where they cannot be read."""
     given = WordsInput(data=data)
     given.is_valid(raise_exception=True)
     words = {**given.validated_data, "name": given.validated_data["name"] or given.validated_data["slug"]}
 
     def work(now: datetime) -> int:
-        return templates.save_version(**words, now=now)
+        return templates.save_version(**words, saved_by=by, now=now)
 
     try:
         transactions.run(work)
     except BadTemplate as error:
-        raise BadRequest("The template cannot be read.", error.faults) from error
+        raise problem(error) from error
     return find(words["slug"])
 
 
@@ -77,25 +152,34 @@ class TemplateList(ListAPIView[Template]):
     queryset = Template.objects.select_related("live_version")
     serializer_class = TemplateShape
     pagination_class = NewestFirst
-    filterset_fields: ClassVar = ["slug", "channel"]
+    filterset_fields: ClassVar = ["slug", "channel", "kind"]
 
-    @extend_schema(request=WordsInput, responses={200: TemplateShape, 201: TemplateShape})
+    @extend_schema(request=WordsInput, responses={200: CheckedShape, 201: CheckedShape})
     def post(self, request: Request) -> Response:
         """201 for a new template, 200 for a new version of one that is there."""
-        template = save(request.data if isinstance(request.data, dict) else {})
+        template = save(body_of(request), by=writer(request))
         first = template.live_version is not None and template.live_version.number == 1
-        return Response(TemplateShape(template).data, status=201 if first else 200)
+        return Response(CheckedShape(template).data, status=201 if first else 200)
 
 
 class TemplateDetail(APIView):
     required_scope: ClassVar = SCOPES
 
-    @extend_schema(responses=TemplateShape)
+    @extend_schema(responses=CheckedShape)
     def get(self, request: Request, slug: str) -> Response:
-        return Response(TemplateShape(find(slug)).data)
+        return Response(CheckedShape(find(slug)).data)
 
-    @extend_schema(request=WordsInput, responses=TemplateShape)
+    @extend_schema(request=WordsInput, responses=CheckedShape)
     def put(self, request: Request, slug: str) -> Response:
-        """The next version; the slug is the address's."""
-        data = request.data if isinstance(request.data, dict) else {}
-        return Response(TemplateShape(save({"name": find(slug).name, **data, "slug": slug})).data)
+        """The next version, whole: languages that are not given are gone. The slug is the address's."""
+        data = {"name": find(slug).name, **body_of(request), "slug": slug}
+        return Response(CheckedShape(save(data, by=writer(request))).data)
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    return request.data if isinstance(request.data, dict) else {}
+
+
+def writer(request: Request) -> str:
+    """Who wrote it, as versions show it."""
+    return f"api:{request.auth.name}"

@@ -1,4 +1,7 @@
-"""The plain text part of a mail that came with HTML only. Pure."""
+"""The plain text part of a mail that came with HTML only. Pure.
+
+Links show where they lead, lists their numbers, tables of data their rows, images what they show; what is hidden from
+readers, such as the line for the list of mails, is left out."""
 
 from __future__ import annotations
 
@@ -6,6 +9,12 @@ import re
 from html.parser import HTMLParser
 
 _SILENT = frozenset({"head", "script", "style", "title", "template"})
+_VOID = frozenset(
+    {
+        *("area", "base", "br", "col", "embed", "hr", "img"),
+        *("input", "link", "meta", "source", "track", "wbr"),
+    }
+)
 _BLOCKS = frozenset(
     {
         "address",
@@ -14,53 +23,95 @@ _BLOCKS = frozenset(
         "div",
         "footer",
         "header",
-        "hr",
-        "li",
         "ol",
         "p",
+        "pre",
         "section",
         "table",
-        "tr",
         "ul",
     }
     | {f"h{level}" for level in range(1, 7)}
 )
+_HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden", re.IGNORECASE)
+_FOLLOWED = ("http://", "https://", "mailto:", "tel:")
+_BULLET = re.compile(r"^\n? *(?:-|\d+\.) $")
+RULE = "-" * 20
 
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._silent = 0
+        self._silent: list[str] = []  # the open elements since one that is not shown
         self._links: list[tuple[str, int]] = []  # where each open link leads, and where its text began
+        self._lists: list[int | None] = []  # the next number of each open list; None: it has none
+        self._cells = 0  # of the row at hand, so far
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag in _SILENT:
-            self._silent += 1
+        if self._silent:
+            if tag not in _VOID:
+                self._silent.append(tag)
+        elif tag in _SILENT or (tag not in _VOID and _HIDDEN.search(given.get("style") or "")):
+            self._silent.append(tag)
         elif tag == "br":
             self.parts.append("\n")
-        elif tag in _BLOCKS:
-            self.parts.append("\n\n- " if tag == "li" else "\n\n")
+        elif tag == "hr":
+            self.parts.append(f"\n\n{RULE}\n\n")
+        elif tag == "li":
+            begins = "" if self.parts and self.parts[-1].endswith("\n") else "\n"
+            self.parts.append(f"{begins}{'  ' * max(len(self._lists) - 1, 0)}{self._bullet()}")
+        elif tag == "tr":
+            self.parts.append("\n")
+            self._cells = 0
+        elif tag in ("td", "th"):
+            self.parts.append("\t" if self._cells else "")
+            self._cells += 1
         elif tag == "a":
             self._links.append((given.get("href") or "", len(self.parts)))
         elif tag == "img" and given.get("alt"):
             self.parts.append(given["alt"] or "")
+        if tag in _BLOCKS and not self._silent:
+            self._break()
+            if tag in ("ol", "ul"):
+                start = given.get("start") or "1"
+                self._lists.append((int(start) if start.isdecimal() and len(start) < 7 else 1) if tag == "ol" else None)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT:
-            self._silent = max(self._silent - 1, 0)
+        if self._silent:
+            if tag in self._silent:
+                while self._silent.pop() != tag:
+                    pass
         elif tag in _BLOCKS:
-            self.parts.append("\n\n")
+            if tag in ("ol", "ul") and self._lists:
+                self._lists.pop()
+            self._break()
         elif tag == "a" and self._links:
             target, began = self._links.pop()
-            text = "".join(self.parts[began:]).strip()
-            if target.startswith(("http://", "https://", "mailto:")) and target.removeprefix("mailto:") != text:
+            text = " ".join("".join(self.parts[began:]).split())
+            if target.startswith(_FOLLOWED) and re.sub(r"^(mailto|tel):", "", target) != text:
                 self.parts.append(f" ({target})" if text else target)
 
     def handle_data(self, data: str) -> None:
         if not self._silent:
             self.parts.append(re.sub(r"\s+", " ", data))
+
+    def _break(self) -> None:
+        """A paragraph ends: by an empty line, in a list by the next line; what follows a bullet stays beside it."""
+        if not (self.parts and _BULLET.search(self.parts[-1])):
+            self.parts.append("\n" if self._lists else "\n\n")
+
+    def _bullet(self) -> str:
+        if not self._lists or self._lists[-1] is None:
+            return "- "
+        number = self._lists[-1]
+        self._lists[-1] = number + 1
+        return f"{number}. "
 
 
 def from_html(html: str) -> str:
@@ -68,6 +119,14 @@ def from_html(html: str) -> str:
     reader = _Reader()
     reader.feed(html)
     reader.close()
-    lines = "".join(reader.parts).split("\n")
-    text = "\n".join(line.strip() for line in lines)
-    return re.sub(r"\n{3,}", "\n\n", text).replace("- \n\n", "- ").strip()
+    lines = [_line(line) for line in "".join(reader.parts).split("\n")]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return text.strip()
+
+
+def _line(line: str) -> str:
+    """Cells of a row stand apart; those with nothing in them say nothing."""
+    if "\t" in line:
+        return "  |  ".join(cell for cell in (" ".join(each.split()) for each in line.split("\t")) if cell)
+    indent = re.match(r" *(?=(?:-|\d+\.) )", line)
+    return (indent[0] if indent else "") + line.strip()

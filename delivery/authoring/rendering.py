@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from django.conf import settings
+
+from delivery import branding
 from delivery.authoring import mustache, plain_text
+from delivery.authoring.footer import Footer
+from delivery.public.languages import language
 
 LONGEST_SUBJECT = 900  # characters; RFC 5322 allows a line of 998 octets
 _CONTROLS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _BODY_OPENS = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
-_BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
 _PREHEADER = (
     '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{}</div>'  # shown beside the subject in a list
 )
-_FOOTER = (
-    '<p style="margin:32px 16px 16px;font:12px/1.5 sans-serif;color:#737373;text-align:center">'
-    'You no longer want these mails? <a href="{}" style="color:#737373">Unsubscribe</a></p>'
-)
-_TEXT_FOOTER = "\n\n--\nYou no longer want these mails? Unsubscribe: {}\n"
 
 
 class UnableToRender(ValueError):
@@ -53,16 +52,20 @@ def merge_data(
     attributes: Mapping[str, Any],
     context: Mapping[str, Any],
     unsubscribe_url: str,
+    preferences_url: str = "",
     confirm_url: str = "",
 ) -> dict[str, Any]:
     """What a template may name: an attribute by its name or as `contact.NAME`, a field of the contact as
-    `contact.email`, what started the workflow as `trigger.NAME`, `unsubscribe_url`, and in the mail of a double opt-in
-    `confirm_url`. Where names collide, ours win."""
+    `contact.email`, what started the workflow as `trigger.NAME`, `unsubscribe_url`, `preferences_url`,
+    `postal_address`, `brand_name`, and in the mail of a double opt-in `confirm_url`. Where names collide, ours win."""
     return {
         **attributes,
         "contact": {**attributes, **fields},
         "trigger": context.get("trigger") or {},
         "unsubscribe_url": unsubscribe_url,
+        "preferences_url": preferences_url,
+        "postal_address": branding.postal_address(),
+        "brand_name": settings.BRAND_NAME,
         **({"confirm_url": confirm_url} if confirm_url else {}),
     }
 
@@ -70,8 +73,8 @@ def merge_data(
 def render(words: Words, data: Mapping[str, Any], *, is_marketing: bool) -> Rendered:
     """Fill the template. Raises UnableToRender.
 
-    A marketing mail that does not link `unsubscribe_url` gets a footer that does; without a text part, one is made of
-    the HTML."""
+    A marketing mail that does not show what it must (`footer`) gets a footer that does, in the contact's language;
+    without a text part, one is made of the HTML."""
     subject = one_line(_fill("subject", words.subject, data, escape=False))[:LONGEST_SUBJECT]
     preheader = one_line(_fill("preheader", words.preheader, data, escape=False))
     data = {**data, "preheader": preheader}
@@ -81,11 +84,9 @@ def render(words: Words, data: Mapping[str, Any], *, is_marketing: bool) -> Rend
         html = _after(_BODY_OPENS, html, _PREHEADER.format(escape(preheader)))
     if not text.strip():
         text = plain_text.from_html(html)
-    url = data["unsubscribe_url"]
-    if is_marketing and url not in text:
-        text = text.rstrip() + _TEXT_FOOTER.format(url)
-    if is_marketing and html and url not in html:
-        html = _before(_BODY_CLOSES, html, _FOOTER.format(escape(url)))
+    if is_marketing:
+        footer = _footer(data)
+        html, text = footer.below_html(html) if html else "", footer.below_text(text)
     return Rendered(subject, html, text)
 
 
@@ -107,7 +108,10 @@ def _after(place: re.Pattern[str], html: str, piece: str) -> str:
     return html[:at] + piece + html[at:]
 
 
-def _before(place: re.Pattern[str], html: str, piece: str) -> str:
-    found = list(place.finditer(html))
-    at = found[-1].start() if found else len(html)
-    return html[:at] + piece + html[at:]
+def _footer(data: Mapping[str, Any]) -> Footer:
+    return Footer(
+        unsubscribe_url=data["unsubscribe_url"],
+        preferences_url=data["preferences_url"],
+        postal_address=data["postal_address"],
+        language=language(str(data["contact"].get("locale") or "")),
+    )

@@ -100,6 +100,7 @@ class Migration(migrations.Migration):
                 ("warm_up_step", models.SmallIntegerField(db_default=0, default=0)),
                 ("warm_up_day", models.DateField(null=True)),
                 ("warm_up_held", models.TextField(db_default="", default="")),
+                ("warm_up_held_by", models.TextField(db_default="", default="")),
                 ("braked_at", models.DateTimeField(null=True)),
                 ("braked_why", models.JSONField(db_default={}, default=dict)),
                 ("released_at", models.DateTimeField(null=True)),
@@ -109,6 +110,57 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "sending_domains",
+            },
+        ),
+        migrations.CreateModel(
+            name="SendingPulse",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("domain", models.TextField()),
+                ("at", models.DateTimeField()),
+                ("delivered", models.IntegerField(db_default=0, default=0)),
+                ("hard_bounces", models.IntegerField(db_default=0, default=0)),
+                ("complaints", models.IntegerField(db_default=0, default=0)),
+                ("is_folded", models.BooleanField(db_default=False, default=False)),
+            ],
+            options={
+                "db_table": "sending_pulses",
+            },
+        ),
+        migrations.CreateModel(
+            name="ParkedReport",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("mid", models.UUIDField()),
+                ("report", models.JSONField()),
+                ("provider", models.TextField()),
+                ("dedup_hash", models.BinaryField()),
+                ("parked_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "parked_reports",
+                "indexes": [
+                    models.Index(fields=["mid"], name="parked_of_a_message"),
+                    models.Index(fields=["parked_at"], name="parked_oldest_first"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("dedup_hash",), name="one_parked_row_per_report")],
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookToken",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provider", models.TextField()),
+                ("token_hash", models.BinaryField()),
+                ("content_hash", models.BinaryField()),
+                ("used_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "webhook_tokens",
+                "indexes": [models.Index(fields=["used_at"], name="webhook_tokens_oldest_first")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "token_hash"), name="one_content_per_webhook_token")
+                ],
             },
         ),
         migrations.AddField(
@@ -145,6 +197,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="staffnotice",
+            name="asked_by_reader",
+            field=models.BooleanField(db_default=False, default=False),
+        ),
+        migrations.AddField(
+            model_name="staffnotice",
             name="headers",
             field=models.JSONField(db_default={}, default=dict),
         ),
@@ -152,6 +209,11 @@ class Migration(migrations.Migration):
             model_name="staffnotice",
             name="html",
             field=models.TextField(db_default="", default=""),
+        ),
+        migrations.AddField(
+            model_name="suppression",
+            name="released_why",
+            field=models.TextField(blank=True, db_default="", default=""),
         ),
         migrations.AddField(
             model_name="template",
@@ -220,6 +282,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="pushdevice",
             constraint=models.UniqueConstraint(fields=("kind", "target"), name="one_row_per_device"),
+        ),
+        migrations.AddIndex(
+            model_name="sendingpulse",
+            index=models.Index(condition=models.Q(("is_folded", False)), fields=["id"], name="pulses_to_fold"),
+        ),
+        migrations.AddConstraint(
+            model_name="sendingpulse",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_folded", True)),
+                fields=("domain", "at"),
+                name="one_folded_pulse_per_domain_and_minute",
+            ),
         ),
         migrations.AddConstraint(
             model_name="sendingdomain",

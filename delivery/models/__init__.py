@@ -1,20 +1,21 @@
 """The tables of the post office, one noun a file."""
 
 from delivery.models.device import PushDevice
-from delivery.models.domain import PostTally, SendingDay, SendingDomain
+from delivery.models.domain import PostTally, SendingDay, SendingDomain, SendingPulse
 from delivery.models.message import Message, OutboxEntry, SendLogEntry
 from delivery.models.notice import StaffNotice
 from delivery.models.provider import Provider, SandboxMail
 from delivery.models.seed import SeedAddress
 from delivery.models.suppression import Address, Suppression
 from delivery.models.template import Template, TemplateVersion
-from delivery.models.webhook import Feedback, WebhookDelivery
+from delivery.models.webhook import Feedback, ParkedReport, WebhookDelivery, WebhookToken
 
 __all__ = [
     "Address",
     "Feedback",
     "Message",
     "OutboxEntry",
+    "ParkedReport",
     "PostTally",
     "Provider",
     "PushDevice",
@@ -23,9 +24,11 @@ __all__ = [
     "SendLogEntry",
     "SendingDay",
     "SendingDomain",
+    "SendingPulse",
     "StaffNotice",
     "Suppression",
     "Template",
     "TemplateVersion",
     "WebhookDelivery",
+    "WebhookToken",
 ]

@@ -18,6 +18,7 @@ class SendingDomain(models.Model):
     warm_up_step = models.SmallIntegerField(default=0, db_default=0)
     warm_up_day = models.DateField(null=True)  # the day that `warm_up_step` is for; null: not begun
     warm_up_held = models.TextField(default="", db_default="")  # why it did not go on today
+    warm_up_held_by = models.TextField(default="", db_default="")  # who wants it to stay at its step; empty: nobody
     braked_at = models.DateTimeField(null=True)
     braked_why = models.JSONField(default=dict, db_default={})  # {reason, rate, limit, sample, since}
     released_at = models.DateTimeField(null=True)  # what was reported before does not brake again
@@ -45,6 +46,27 @@ class SendingDay(models.Model):
 
     class Meta:
         db_table = "sending_days"
+
+
+class SendingPulse(models.Model):
+    """What was reported of a domain's marketing mail `at` about then: a row a batch of reports, folded into one row a
+    minute (`is_folded`), so that the last day can be added up every few seconds."""
+
+    domain = models.TextField()
+    at = models.DateTimeField()
+    delivered = models.IntegerField(default=0, db_default=0)
+    hard_bounces = models.IntegerField(default=0, db_default=0)
+    complaints = models.IntegerField(default=0, db_default=0)
+    is_folded = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        db_table = "sending_pulses"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "at"], condition=Q(is_folded=True), name="one_folded_pulse_per_domain_and_minute"
+            ),
+        ]
+        indexes = [models.Index(fields=["id"], condition=Q(is_folded=False), name="pulses_to_fold")]
 
 
 class PostTally(models.Model):

@@ -113,7 +113,7 @@ class SendLogEntry(models.Model):
     channel = models.TextField()
     workflow_id = models.BigIntegerField(null=True)
     kind = models.TextField()  # claimed · accepted · rejected · retry · not_started · in_doubt · undetermined ·
-    #                            suppressed · capped · cancelled · deferred (still queued)
+    #                            suppressed · capped · cancelled · deferred (still queued) · replayed (queued again)
     attempt = models.SmallIntegerField(default=0, db_default=0)
     reason = models.TextField(default="", db_default="")  # unsubscribe · hard_bounce · frequency_cap · consent · …
     provider = models.TextField(default="", db_default="")

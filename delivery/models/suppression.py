@@ -34,6 +34,7 @@ class Suppression(models.Model):
     created_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True, blank=True)
     released_by = models.TextField(default="", db_default="", blank=True)
+    released_why = models.TextField(default="", db_default="", blank=True)
 
     class Meta:
         db_table = "suppressions"

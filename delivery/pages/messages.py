@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from contacts import clock
 from contacts.pages import floors
 from contacts.pages.cells import NOTHING, TONES, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.pages.contacts import contact_ids_of, names_of
 from delivery import wording
-from delivery.models import Feedback, Message, OutboxEntry, SendLogEntry
-from delivery.models.message import OPEN_STATES, STATES
-
-NEWEST_OF_A_STATE = 10_000  # a state has no index of its own: its newest messages are found through the log
-
-
-class StateFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [(state, state.replace("_", " ").capitalize()) for state in STATES]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        state = self.value()
-        if state in OPEN_STATES:
-            return queryset.filter(pk__in=OutboxEntry.objects.filter(state=state).values("message_id"))
-        if state in STATES:
-            newest = SendLogEntry.objects.filter(kind=state).order_by("-at").values("message_id")
-            return queryset.filter(pk__in=newest[:NEWEST_OF_A_STATE])
-        return queryset
-
-
-class ClassFilter(admin.SimpleListFilter):
-    title = "class"
-    parameter_name = "class"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("marketing", "Marketing"), ("transactional", "Transactional")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(message_class=self.value()) if self.value() else queryset
+from delivery.authoring import previews
+from delivery.models import Feedback, Message, SandboxMail, SendLogEntry
+from delivery.pages import doubts, replaying
+from delivery.pages.message_filters import (
+    ChannelFilter,
+    ClassFilter,
+    DayFilter,
+    JourneyFilter,
+    ProviderFilter,
+    ReasonFilter,
+    StateFilter,
+    TemplateFilter,
+)
 
 
 @admin.register(Message)
@@ -57,10 +42,13 @@ class MessageAdmin(RecordAdmin):
     list_display = ("what", "who", "outcome", "journey", "created")
     list_display_links = ("what",)
     list_select_related = ("template_version__template",)
-    list_filter = (StateFilter, ClassFilter)
+    list_filter = (
+        StateFilter, ReasonFilter, DayFilter, ProviderFilter, JourneyFilter, TemplateFilter, ChannelFilter, ClassFilter,
+    )  # fmt: skip
     ordering = ("-id",)
     search_fields = ("contact_id",)
     search_help_text = "A contact's email or external id"
+    actions = ("replay_selected",)
     record_template = "admin/delivery/message.html"
     empty = Empty(
         "send", "No messages yet", "Each email that a journey wants to send appears here, with what became of it."
@@ -107,6 +95,44 @@ class MessageAdmin(RecordAdmin):
     def created(self, message: Message) -> SafeString:
         return moment(message.created_at, seconds=True)
 
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("delivery.change_message")
+
+    @admin.action(description="Send the selected ones anew that were refused", permissions=["replay"])
+    def replay_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: replaying.IN_ONE_REQUEST + 1])
+        replaying.replay(ids[: replaying.IN_ONE_REQUEST], request)
+        if len(ids) > replaying.IN_ONE_REQUEST:
+            messages.info(
+                request, f"These were the oldest {replaying.IN_ONE_REQUEST:,}. Select again for the next ones."
+            )
+
+    def get_urls(self) -> list[Any]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("in-doubt/", wrap(self.in_doubt_view), name="delivery_message_in_doubt"),
+            path("<int:pk>/replay/", wrap(self.replay_view), name="delivery_message_replay"),
+            *super().get_urls(),
+        ]
+
+    def replay_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST" or not self.has_replay_permission(request):
+            raise PermissionDenied
+        replaying.replay([pk], request)
+        return HttpResponseRedirect(reverse("admin:delivery_message_change", args=[pk]))
+
+    def in_doubt_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Messages in doubt",
+            "crumbs": self.crumbs("In doubt"),
+            **doubts.context(now=clock.now()),
+        }
+        return TemplateResponse(request, "admin/delivery/in_doubt.html", context)
+
     def record(self, request: HttpRequest, row: Message, *, now: datetime) -> dict[str, Any]:
         state, why, provider, code, said, changed_at = states_of([row.pk]).get(
             row.pk, ("queued", "", "", None, "", row.created_at)
@@ -123,7 +149,11 @@ class MessageAdmin(RecordAdmin):
         heard: list[Any] = list(Feedback.objects.filter(message_id=row.pk).order_by("occurred_at", "id")[:200])
         for note in heard:
             note.words, note.tone = wording.feedback(note.kind)
-            note.who = wording.who(note.kind, note.is_machine)
+            detail = note.detail if isinstance(note.detail, dict) else {}
+            machine = detail.get("machine")
+            sign = str(machine.get("sign", "")) if isinstance(machine, dict) else ""
+            note.who = wording.who(note.kind, note.is_machine, sign)
+            note.told = told(detail)
         answer = " ".join(str(part) for part in (code, said) if part)
         return {
             "name": f"{version.template.name} to {contact}",
@@ -157,8 +187,19 @@ class MessageAdmin(RecordAdmin):
             ],
             "entries": entries,
             "heard": heard,
+            "sent": previews.as_sent(row.public_id),
+            "may_replay": state == "rejected" and not heard and self.has_replay_permission(request),
+            "mail": SandboxMail.objects.filter(mid=row.public_id).values_list("pk", flat=True).first(),
             "documents": [("Data for the template", row.context)] if row.context else [],
         }
+
+
+def told(detail: Mapping[str, Any]) -> str:
+    """What a report says beside what it is: what was seen of a machine, a vendor's reason, a link."""
+    machine = detail.get("machine")
+    parts = [str(machine["evidence"])] if isinstance(machine, dict) and machine.get("evidence") else []
+    parts += [str(detail[name]) for name in ("reason", "url", "agent") if detail.get(name)]
+    return " · ".join(parts)[:300]
 
 
 MessageState = tuple[str, str, str, int | None, str, datetime]

@@ -15,14 +15,16 @@ from django.utils.safestring import SafeString
 
 from contacts.pages.cells import NOTHING, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
-from delivery import wording
+from delivery import trouble, wording
 from delivery.models import Message, Provider, SandboxMail
+from delivery.pages import provider_roles
 from delivery.rates import stopping
 
 
 @admin.register(Provider)
 class ProviderAdmin(RecordAdmin):
-    list_display = ("name", "standing", "since", "stopped_why")
+    list_display = ("provider", "standing", "since", "why", "taken", "refused")
+    list_display_links = ("provider",)
     ordering = ("name",)
     record_template = "admin/delivery/provider.html"
     empty = Empty("dns", "No provider was used yet", "The first message makes the row of the provider that sends it.")
@@ -30,20 +32,59 @@ class ProviderAdmin(RecordAdmin):
     def may_resume(self, request: HttpRequest) -> bool:
         return request.user.has_perm("delivery.change_provider")
 
+    def furnish(self, rows: list[Any], *, now: datetime) -> None:
+        counts = provider_roles.lately([row.name for row in rows], now=now)
+        for row in rows:
+            row.shown_counts = counts[row.name]
+            row.is_resting = row.resting_until is not None and row.resting_until > now
+
+    @admin.display(description="Provider")
+    def provider(self, row: Provider) -> SafeString:
+        return stacked(row.name, provider_roles.role(row.name))
+
     @admin.display(description="State")
-    def standing(self, provider: Provider) -> SafeString:
-        return pill("Stopped", "bad") if provider.stopped_at else pill("Running", "good")
+    def standing(self, row: Any) -> SafeString:
+        if row.stopped_at:
+            return pill("Stopped", "bad")
+        return pill("Resting", "warn") if row.is_resting else pill("Running", "good")
 
-    @admin.display(description="Stopped since")
-    def since(self, provider: Provider) -> SafeString:
-        return moment(provider.stopped_at, seconds=True)
+    @admin.display(description="Since")
+    def since(self, row: Any) -> SafeString:
+        if row.is_resting and not row.stopped_at:
+            return stacked("until", moment(row.resting_until, seconds=True))
+        return moment(row.stopped_at, seconds=True)
 
-    def record(self, request: HttpRequest, row: Provider, *, now: datetime) -> dict[str, Any]:
-        stopped = [("Stopped since", self.since(row)), ("Why", row.stopped_why or NOTHING)] if row.stopped_at else []
+    @admin.display(description="Why")
+    def why(self, row: Any) -> str | SafeString:
+        if row.is_resting and not row.stopped_at:
+            return f"It could not be reached, {row.failures} times in a row"
+        return row.stopped_why or NOTHING
+
+    @admin.display(description="Taken, 7 days")
+    def taken(self, row: Any) -> str:
+        return f"{row.shown_counts.sent:,}"
+
+    @admin.display(description="Refused")
+    def refused(self, row: Any) -> str:
+        return f"{100 * provider_roles.refused_share(row.shown_counts):.1f}%"
+
+    def record(self, request: HttpRequest, row: Any, *, now: datetime) -> dict[str, Any]:
+        self.furnish([row], now=now)
+        is_held = bool(row.stopped_at or row.is_resting)
+        held = [("Since", self.since(row)), ("Why", self.why(row))] if is_held else []
         return {
             "name": row.name,
-            "facts": [("State", self.standing(row)), *stopped],
-            "may_resume": row.stopped_at is not None and self.may_resume(request),
+            "is_resting": row.is_resting and not row.stopped_at,
+            "taken_over_by": provider_roles.taken_over_by(row, now=now),
+            "facts": [
+                ("State", self.standing(row)),
+                *held,
+                ("Used for", provider_roles.role(row.name)),
+                *provider_roles.abilities(row.name),
+                ("Taken, 7 days", self.taken(row)),
+                ("Refused", f"{row.shown_counts.of('rejected'):,} ({self.refused(row)})"),
+            ],
+            "may_resume": is_held and self.may_resume(request),
         }
 
     def get_urls(self) -> list[Any]:
@@ -53,8 +94,9 @@ class ProviderAdmin(RecordAdmin):
     def resume_view(self, request: HttpRequest, name: str) -> HttpResponse:
         if request.method != "POST" or not self.may_resume(request):
             raise PermissionDenied
-        if stopping.resume(name):
-            messages.success(request, f"{name} is used again; its queued messages go out now.")
+        stopping.resume(name)
+        trouble.forget()
+        messages.success(request, f"{name} is used again; its queued messages go out now.")
         return HttpResponseRedirect(reverse("admin:delivery_provider_change", args=[name]))
 
 

@@ -8,17 +8,18 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
 from contacts import clock
+from contacts.downloads import download
 from contacts.pages.cells import NOTHING, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
-from delivery import addresses, suppression
+from delivery import addresses, suppression, suppression_lists
 from delivery.models import Address, Suppression
 
 SCOPES = {
@@ -34,6 +35,10 @@ REASONS = {
     "manual": ("By hand", "info"),
     "provider": ("By the provider", "warn"),
 }
+
+
+MOST_ROWS = 20_000  # of a list that is brought in by this page: a few seconds; the command takes any number
+MOST_BYTES = 4_000_000
 
 
 class NewSuppression(forms.Form):
@@ -89,12 +94,17 @@ class SuppressionAdmin(RecordAdmin):
     search_fields = ("address",)
     search_help_text = "An address, exactly"
     actions = ("release_selected",)
+    list_before_template = "admin/delivery/suppression_list_head.html"
     record_template = "admin/delivery/suppression.html"
     empty = Empty(
         "block",
         "Nobody is suppressed",
         "Unsubscribes, hard bounces and complaints come here by themselves, and nothing is sent to these addresses.",
     )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        may = {"may_import": self.has_add_permission(request), "may_export": self.may_export(request)}
+        return super().changelist_view(request, {**may, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("delivery.add_suppression")
@@ -106,8 +116,10 @@ class SuppressionAdmin(RecordAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        known = Address.objects.filter(channel="email", key_hash__in=addresses.keys("email", term))
-        return queryset.filter(address__in=known), False
+        known = Q()
+        for channel in ("email", "sms"):
+            known |= Q(channel=channel, key_hash__in=addresses.keys(channel, term))
+        return queryset.filter(address__in=Address.objects.filter(known)), False
 
     @admin.display(description="Address")
     def address_shown(self, row: Suppression) -> SafeString:
@@ -146,7 +158,11 @@ class SuppressionAdmin(RecordAdmin):
                 ("Since", moment(row.created_at, seconds=True)),
                 ("Led to by", cause if row.message_id else NOTHING),
                 *(
-                    [("Released", moment(row.released_at, seconds=True)), ("Released by", row.released_by)]
+                    [
+                        ("Released", moment(row.released_at, seconds=True)),
+                        ("Released by", row.released_by),
+                        ("Because", row.released_why or NOTHING),
+                    ]
                     if row.released_at
                     else []
                 ),
@@ -158,7 +174,45 @@ class SuppressionAdmin(RecordAdmin):
 
     def get_urls(self) -> list[Any]:
         release = self.admin_site.admin_view(self.release_view)
-        return [path("<int:pk>/release/", release, name="delivery_suppression_release"), *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:pk>/release/", release, name="delivery_suppression_release"),
+            path("import/", wrap(self.import_view), name="delivery_suppression_import"),
+            path("export/", wrap(self.export_view), name="delivery_suppression_export"),
+            *super().get_urls(),
+        ]
+
+    def may_export(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("contacts.export_contacts")
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Not inside a transaction: the door commits every few hundred rows, and waits for each."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        taken, problem = None, ""
+        if request.method == "POST":
+            try:
+                taken = suppression_lists.take_in(_lines(request), source="import", most=MOST_ROWS)
+            except suppression_lists.BadList as error:
+                problem = str(error)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Import suppressions",
+            "crumbs": self.crumbs("Import"),
+            "taken": taken,
+            "problem": problem,
+            "most": MOST_ROWS,
+            "reasons": REASONS.items(),
+        }
+        return TemplateResponse(
+            request, "admin/delivery/suppression_import.html", context, status=422 if problem else 200
+        )
+
+    def export_view(self, request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+        if not self.may_export(request):
+            raise PermissionDenied
+        return download(suppression_lists.export(), "csv", "suppressions")
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -206,8 +260,24 @@ def _release(row: Suppression, request: HttpRequest) -> int:
         address=row.address.shown,
         scope=row.scope,
         by=request.user.get_username(),
+        why=" ".join(request.POST.get("why", "").replace("\x00", "").split())[:300],
         now=clock.now(),
     )
+
+
+def _lines(request: HttpRequest) -> list[str]:
+    """The lines of the uploaded list. Raises BadList."""
+    upload = request.FILES.get("list")
+    if upload is None or isinstance(upload, list):
+        raise suppression_lists.BadList("Choose a file.")
+    if (upload.size or 0) > MOST_BYTES:
+        raise suppression_lists.BadList(
+            f"The file is larger than {MOST_BYTES // 1_000_000} MB: let the command take it."
+        )
+    try:
+        return upload.read().decode("utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise suppression_lists.BadList("The file is not UTF-8. Save it as CSV UTF-8.") from error
 
 
 def shown(address: Address) -> str:

@@ -1,90 +1,49 @@
-"""Email templates: every saving makes a new version, the preview shows what a contact would get."""
+"""Templates: what a message says. The list, the gallery of layouts to begin with, and the editor."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from contacts import clock
-from contacts.models import Contact
+from contacts.conditions import catalogue
 from contacts.pages.cells import moment, pill, stacked
 from contacts.pages.changelists import CarillonAdmin, Empty
-from contacts.pages.contacts import contact_ids_of
-from delivery.authoring import rendering, templates
-from delivery.authoring.rendering import Rendered, UnableToRender, Words
-from delivery.models import Template, TemplateVersion
+from delivery.authoring import blocks_starters, previews
+from delivery.models import SeedAddress, Template
+from delivery.pages import editor_deeds, editor_draft, editor_mail, editor_sending
 
-_TRIGGER = re.compile(r"\{\{[{#^&]?\s*trigger\.(\w+)")
-SAMPLE_FIELDS = {"email": "ana.ruiz@example.com", "timezone": "Europe/Madrid", "locale": "es-ES"}
-SAMPLE_ATTRIBUTES = {
-    "first_name": "Ana",
-    "last_name": "Ruiz",
-    "company": "Example Ltd",
-    "job_title": "Director of Marketing",
-    "country": "ES",
-    "plan": "trial",
-}
-STARTER = Words(
-    subject="Welcome, {{first_name}}",
-    preheader="One thing to try today",
-    html=(
-        "<!doctype html>\n<html>\n  <body>\n    <h1>Welcome, {{first_name}}</h1>\n"
-        "    <p>It is good to have you here.</p>\n  </body>\n</html>\n"
-    ),
-    text="",
-)
-
-
-class WordsForm(forms.Form):
-    name = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget)
-    slug = forms.SlugField(
-        max_length=100,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Journeys name the template by it; it never changes",
-    )
-    subject = forms.CharField(max_length=900, widget=UnfoldAdminTextInputWidget)
-    preheader = forms.CharField(
-        max_length=500,
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Shown beside the subject in a list",
-    )
-    html = forms.CharField(widget=forms.Textarea, strip=False, label="HTML")
-    text = forms.CharField(
-        required=False,
-        strip=False,
-        widget=UnfoldAdminTextareaWidget,
-        label="Plain text",
-        help_text="Left empty, it is made of the HTML",
-    )
-
-    def words(self) -> dict[str, str]:
-        return {part: self.cleaned_data[part].replace("\r\n", "\n") for part in templates.PARTS}
+CHANNELS = {"email": "Email", "sms": "Text message", "push": "Push"}
+KINDS = {"message": "Message", "layout": "Layout", "partial": "Partial"}
+COMMON = ("first_name", "company", "last_name", "job_title", "plan", "country", "city")
+FIELDS = ("contact.email", "contact.phone", "contact.external_id", "contact.owner_email", "contact.locale")
+MOST_TAGS = 300
 
 
 @admin.register(Template)
 class TemplateAdmin(CarillonAdmin):
-    list_display = ("title", "channel", "version", "changed")
+    list_display = ("title", "sort", "version", "changed")
     list_display_links = ("title",)
+    list_filter = ("channel", "kind")
     title_of_list = "Email templates"
     list_select_related = ("live_version",)
     ordering = ("name",)
     search_fields = ("name__istartswith", "slug__startswith")
     search_help_text = "How the name or slug begins"
     actions = None
-    empty = Empty("mail", "No templates yet", "A template holds the words of one email. Journeys send it by its slug.")
+    empty = Empty(
+        "mail",
+        "No templates yet",
+        "A template is what a message says: its subject and its words, with places for what is known of a contact. "
+        "Journeys send it by its slug. Every saving makes a version; what is on its way keeps the one it came with.",
+    )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -92,6 +51,11 @@ class TemplateAdmin(CarillonAdmin):
     @admin.display(description="Template")
     def title(self, template: Template) -> SafeString:
         return stacked(template.name, template.slug)
+
+    @admin.display(description="What")
+    def sort(self, template: Template) -> str:
+        kind = "" if template.kind == "message" else f", {KINDS[template.kind].lower()}"
+        return CHANNELS.get(template.channel, template.channel) + kind
 
     @admin.display(description="Live version")
     def version(self, template: Template) -> SafeString:
@@ -101,130 +65,230 @@ class TemplateAdmin(CarillonAdmin):
     def changed(self, template: Template) -> SafeString:
         return moment(template.live_version.created_at if template.live_version else template.created_at)
 
-    # -- one template ---------------------------------------------------------------------------------------------
+    # -- pages ----------------------------------------------------------------------------------------------------
 
     def get_urls(self) -> list[Any]:
-        preview = self.admin_site.admin_view(self.preview_view)
-        return [path("preview/", preview, name="delivery_template_preview"), *super().get_urls()]
+        def own(route: str, view: Callable[..., HttpResponse], name: str) -> Any:
+            return path(route, self.admin_site.admin_view(view), name=f"delivery_template_{name}")
+
+        return [
+            own("preview/", self.preview_view, "preview"),
+            own("contacts/", self.contacts_view, "contacts"),
+            own("links/", self.links_view, "links"),
+            own("test/", self.test_view, "test"),
+            own("<int:pk>/seeds/", self.seeds_view, "seeds"),
+            own("save/", self.save_view, "save_new"),
+            own("<int:pk>/save/", self.save_view, "save"),
+            own("<int:pk>/restore/", self.restore_view, "restore"),
+            own("<int:pk>/versions/", self.versions_view, "versions"),
+            own("<int:pk>/versions/<int:number>/", self.version_view, "version"),
+            *super().get_urls(),
+        ]
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        """The gallery; with `?begin=` the editor, with that layout in it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        return self._page(request, None)
+        begin = request.GET.get("begin", "")
+        if not begin:
+            return TemplateResponse(
+                request,
+                "admin/delivery/template_gallery.html",
+                {**self._common(request, "New template"), "starters": _gallery(), "plain": PLAIN},
+            )
+        way = PLAIN_BY_KEY.get(begin)
+        chosen = blocks_starters.starter(begin)
+        if way is None and chosen is None:
+            raise Http404("There is no such layout")
+        draft = editor_draft.of_starter(
+            chosen,
+            channel=way["channel"] if way else "email",
+            kind=way["kind"] if way else "message",
+            code=way["code"] if way else "",
+        )
+        return self._editor(request, None, draft, begin)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        template = (
-            Template.objects.select_related("live_version").filter(pk=object_id).first()
-            if object_id.isdecimal()
-            else None
-        )
-        if not self.has_view_permission(request, template):
-            raise PermissionDenied
-        if template is None:
-            raise Http404("There is no such template")
-        return self._page(request, template)
+        template = self._template(request, int(object_id) if object_id.isascii() and object_id.isdigit() else 0)
+        return self._editor(request, template, editor_draft.of_version(template, template.live_version), "")
 
-    def _page(self, request: HttpRequest, template: Template | None) -> HttpResponse:
-        versions = list(template.versions.order_by("-number")[:200]) if template else []
-        shown = _version(versions, request.GET.get("version", ""), template)
-        words = Words(shown.subject, shown.preheader, shown.html, shown.text) if shown else STARTER
-        first = {"name": template.name, "slug": template.slug} if template else {}
-        form = WordsForm(request.POST or None, initial={**first, **vars(words)})
-        if template is not None:
-            form.fields["slug"].required = False
+    def _editor(
+        self, request: HttpRequest, template: Template | None, draft: dict[str, Any], begin: str
+    ) -> HttpResponse:
         may_save = self.has_change_permission(request, template) if template else self.has_add_permission(request)
-        if request.method == "POST":
-            if not may_save:
-                raise PermissionDenied
-            saved = self._save(form, template) if form.is_valid() else None
-            if saved is not None:
-                messages.success(request, f"Saved. Journeys send {saved} from now on.")
-                return HttpResponseRedirect(reverse("admin:delivery_template_change", args=[saved.template_id]))
-            words = Words(**{part: form.data.get(part, "") for part in templates.PARTS})
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": template.name if template else "New template",
-            "crumbs": self.crumbs(template.name if template else "New template"),
-            "template": template,
-            "form": form,
-            "versions": versions,
-            "shown": shown,
-            "is_old": bool(shown and template and shown.pk != template.live_version_id),
+        title = template.name if template else "New template"
+        may_see = request.user.has_perm("contacts.view_contact")
+        data = {
+            "draft": draft,
+            "key": str(template.pk) if template else f"new-{begin}",
+            "is_new": template is None,
             "may_save": may_save,
-            "preview": preview(words, _sample("")),
+            "versions": editor_deeds.listed(template) if template else [],
+            "tags": _tags(),
+            "layouts": _layouts(),
+            "urls": _urls(template),
+        }
+        context = {
+            **self._common(request, title),
+            "template": template,
+            "data": data,
+            "may_save": may_save,
+            "may_see_contacts": may_see,
+            "may_send_tests": may_save and draft["channel"] == "email" and draft["kind"] == "message",
+            "may_send_seeds": may_save
+            and template is not None
+            and draft["channel"] == "email"
+            and draft["kind"] == "message",
+            "seeds": SeedAddress.objects.count(),
+            "is_email": draft["channel"] == "email",
+            "sender": settings.EMAIL_FROM_NAME or settings.EMAIL_FROM,
         }
         return TemplateResponse(request, "admin/delivery/template.html", context)
 
-    def _save(self, form: WordsForm, template: Template | None) -> TemplateVersion | None:
-        slug = template.slug if template else form.cleaned_data["slug"]
-        if template is None and Template.objects.filter(slug=slug).exists():
-            form.add_error("slug", "There is a template with this slug already.")
-            return None
-        try:
-            with transaction.atomic():
-                version_id = templates.save_version(
-                    slug=slug, name=form.cleaned_data["name"], **form.words(), now=clock.now()
-                )
-        except templates.BadTemplate as error:
-            for fault in error.faults:
-                part = str(fault.loc[0]) if fault.loc else None
-                form.add_error(part if part in form.fields else None, fault.msg)
-            return None
-        return TemplateVersion.objects.select_related("template").get(pk=version_id)
+    def _common(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "crumbs": self.crumbs(title),
+            "is_fullwidth": "1",
+        }
 
-    def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """The words as they stand in the form, filled for one contact: {subject, html, text, problem, as}."""
+    def _template(self, request: HttpRequest, pk: int) -> Template:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = Template.objects.select_related("live_version").filter(pk=min(pk, 2**62)).first()
+        if found is None:
+            raise Http404("There is no such template")
+        return found
+
+    # -- what the editor asks -------------------------------------------------------------------------------------
+
+    def preview_view(self, request: HttpRequest) -> JsonResponse:
         if request.method != "POST" or not self.has_view_permission(request):
             raise PermissionDenied
-        words = Words(**{part: request.POST.get(part, "") for part in templates.PARTS})
-        person = request.POST.get("as", "").strip()
-        may_see = request.user.has_perm("contacts.view_contact")
-        sample = _sample(person if may_see else "")
-        return JsonResponse({**preview(words, sample), "as": sample["label"]})
+        return editor_deeds.preview(request, may_see_contacts=request.user.has_perm("contacts.view_contact"))
+
+    def contacts_view(self, request: HttpRequest) -> JsonResponse:
+        if not self.has_view_permission(request) or not request.user.has_perm("contacts.view_contact"):
+            raise PermissionDenied
+        return editor_deeds.contacts(request)
+
+    def save_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
+        template = None if pk is None else self._template(request, pk)
+        may = self.has_add_permission(request) if template is None else self.has_change_permission(request, template)
+        if request.method != "POST" or not may:
+            raise PermissionDenied
+        return editor_deeds.save(request, template)
+
+    def restore_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        template = self._template(request, pk)
+        if request.method != "POST" or not self.has_change_permission(request, template):
+            raise PermissionDenied
+        return editor_deeds.restore(request, template)
+
+    def test_view(self, request: HttpRequest) -> JsonResponse:
+        if request.method != "POST" or not self._may_try(request):
+            raise PermissionDenied
+        return editor_sending.test(request, may_see_contacts=request.user.has_perm("contacts.view_contact"))
+
+    def seeds_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        template = self._template(request, pk)
+        if request.method != "POST" or not self._may_try(request):
+            raise PermissionDenied
+        return editor_sending.seed(request, template)
+
+    def links_view(self, request: HttpRequest) -> JsonResponse:
+        if request.method != "POST" or not self._may_try(request):
+            raise PermissionDenied
+        return editor_sending.links(request)
+
+    def _may_try(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request) or self.has_add_permission(request)
+
+    def versions_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        return JsonResponse({"versions": editor_deeds.listed(self._template(request, pk))})
+
+    def version_view(self, request: HttpRequest, pk: int, number: int) -> JsonResponse:
+        return editor_deeds.version(request, self._template(request, pk), min(number, 2_000_000_000))
 
 
-def _version(versions: list[TemplateVersion], asked: str, template: Template | None) -> TemplateVersion | None:
-    """The version that was asked for by its number, else the live one."""
-    if asked:
-        found = next((version for version in versions if str(version.number) == asked), None)
-        if found is None:
-            raise Http404("There is no such version")
-        return found
-    return template.live_version if template else None
+def _plain(key: str, name: str, hint: str, icon: str, **more: str) -> dict[str, str]:
+    return {
+        "key": key,
+        "name": name,
+        "hint": hint,
+        "icon": icon,
+        "channel": "email",
+        "kind": "message",
+        "code": "",
+    } | more
 
 
-def _sample(identifier: str) -> Mapping[str, Any]:
-    """Whom the preview is for: the contact with this identifier, or an example person."""
-    contact = Contact.objects.filter(pk__in=contact_ids_of(identifier)).first() if identifier else None
-    if contact is None:
-        label = "an example person" if not identifier else "an example person: there is no such contact"
-        return {"fields": SAMPLE_FIELDS, "attributes": SAMPLE_ATTRIBUTES, "label": label}
-    fields = {
-        name: getattr(contact, name)
-        for name in ("email", "external_id", "phone", "timezone", "locale", "region", "owner_email")
-    }
-    known = contact.attributes if isinstance(contact.attributes, dict) else {}
-    return {"fields": fields, "attributes": known, "label": str(contact)}
+# Ways to begin without a layout.
+PLAIN = (
+    _plain("blank", "Blank", "Blocks, and none there yet", "add_box"),
+    _plain("mjml", "MJML", "Write it as code that fits every mail program", "code_blocks", code="mjml"),
+    _plain("html", "HTML", "Bring a mail that exists already", "code", code="html"),
+    _plain("sms", "Text message", "A few plain words to a telephone", "sms", channel="sms"),
+    _plain("push", "Push message", "A title and a line on the screen", "notifications", channel="push"),
+    _plain("layout", "Layout", "What stands around several messages", "web_asset", kind="layout", code="mjml"),
+    _plain("layout-html", "Layout in HTML", "The same around messages in HTML", "web", kind="layout", code="html"),
+    _plain("partial", "Partial", "A piece that several messages share", "extension", kind="partial", code="html"),
+)
+PLAIN_BY_KEY = {way["key"]: way for way in PLAIN}
 
 
-def preview(words: Words, sample: Mapping[str, Any]) -> dict[str, str]:
-    """What the contact would get, or the problem that keeps it from being written. No event has happened, so what a
-    template says of it stands in brackets."""
-    named = {name for part in vars(words).values() for name in _TRIGGER.findall(part)}
-    data = rendering.merge_data(
-        fields=sample["fields"],
-        attributes=sample["attributes"],
-        context={"trigger": {name: f"[{name.replace('_', ' ')}]" for name in named}},
-        unsubscribe_url=f"{settings.PUBLIC_URL}/u/example",
+def _gallery() -> list[dict[str, Any]]:
+    """Each layout with the mail that it makes."""
+    shown = []
+    for starter in blocks_starters.STARTERS:
+        draft = editor_draft.read(editor_draft.of_starter(starter, channel="email", kind="message", code=""))
+        mail = editor_mail.shown(draft, editor_draft.DEFAULT, previews.EXAMPLE)
+        shown.append({"starter": starter, "html": mail.get("html", "")})
+    return shown
+
+
+def _tags() -> list[dict[str, Any]]:
+    """What a merge tag may name, what is used most first: attributes that contacts have, and fields of theirs."""
+    seen = [
+        each["field"] if isinstance(each["field"], str) else "contact." + ".".join(each["field"][1:])
+        for each in catalogue.describe()["attributes"][:MOST_TAGS]
+    ]
+    known = [name for name in seen if all(char.isalnum() or char in "._-" for char in name)]
+    first = [name for name in COMMON if name in known] or list(COMMON[:2])
+    rest = [name for name in known if name not in first]
+    return [{"name": name} for name in (*first, *rest, *FIELDS)]
+
+
+def _layouts() -> list[dict[str, str]]:
+    found = Template.objects.filter(kind="layout", live_version__isnull=False).select_related("live_version")
+    return [
+        {"slug": each.slug, "name": each.name, "markup": (each.live_version.source or {}).get("kind") or "html"}
+        for each in found.order_by("name")[:200]
+        if each.live_version is not None
+    ]
+
+
+def _urls(template: Template | None) -> dict[str, str]:
+    def to(name: str) -> str:
+        return reverse(f"admin:delivery_template_{name}", args=[template.pk] if template else [])
+
+    own = (
+        {"seeds": to("seeds"), "save": to("save"), "restore": to("restore"), "versions": to("versions")}
+        if template
+        else {}
     )
-    try:
-        rendered = rendering.render(words, data, is_marketing=True)
-        problem = ""
-    except UnableToRender as error:
-        rendered, problem = Rendered("", "", ""), str(error)
-    return {"subject": rendered.subject, "html": rendered.html, "text": rendered.text, "problem": problem}
+    everywhere = {
+        "preview": reverse("admin:delivery_template_preview"),
+        "contacts": reverse("admin:delivery_template_contacts"),
+        "test": reverse("admin:delivery_template_test"),
+        "links": reverse("admin:delivery_template_links"),
+        "list": reverse("admin:delivery_template_changelist"),
+        "save": reverse("admin:delivery_template_save_new"),
+    }
+    return everywhere | own

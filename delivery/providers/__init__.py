@@ -20,12 +20,13 @@ CHANNELS = ("email", "sms", "push")
 
 @cache
 def entries() -> Mapping[str, Entry]:
-    """Every provider that a folder of this room knows, by name."""
+    """Every provider that a folder of this room knows, by name. One folder may send and another one report for it."""
     found: dict[str, Entry] = {}
     for folder in pkgutil.iter_modules(__path__):
         if folder.ispkg:
             told: Iterable[Entry] = import_module(f"{__name__}.{folder.name}").ENTRIES
-            found |= {entry.name: entry for entry in told}
+            for entry in told:
+                found[entry.name] = found[entry.name].joined(entry) if entry.name in found else entry
     return found
 
 

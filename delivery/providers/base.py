@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from delivery.webhooks.base import Vendor
 
@@ -34,17 +35,31 @@ class Letter:
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
     channel: str = "email"
+    message_class: str = "transactional"  # · marketing: some providers send each from addresses of its own
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`kind`: one of the words above. `code` and `said` are the provider's own; `retry_after` is in seconds."""
+    """`kind`: one of the words above. `code` and `said` are the provider's own; `retry_after` is in seconds.
+    `consequence`: the scope and reason for which the address is to be suppressed, where the answer says so."""
 
     kind: str
     reason: str = ""
     code: int | None = None
     said: str = ""
     retry_after: float | None = None
+    consequence: tuple[str, str] | None = None
+
+
+class Writing(Iterator[Letter]):
+    """Letters that are still being written, and an ear: `tell` may be called, by whoever iterates and as often as it
+    likes, with answers that came before all of them were there. Those need not be given again at the end."""
+
+    def __init__(self, letters: Iterator[Letter], tell: Callable[[Mapping[str, Answer]], None]) -> None:
+        self._letters, self.tell = letters, tell
+
+    def __next__(self) -> Letter:
+        return next(self._letters)
 
 
 class Provider:
@@ -52,18 +67,23 @@ class Provider:
 
     `is_throttled`: its calls keep to ESP_RATE_LIMIT. `does_track`: it reports opens and clicks by itself; where it does
     not, links and a picture of ours do. `repeats_within`: seconds for which it knows a second request for the same
-    `mid` and does nothing (None: it does not know)."""
+    `mid` and does nothing (None: it does not know).
+    `can_look_up`: it can be asked what became of a message. `marks_starts`: it calls `delivery.starts.start` before
+    anything of a letter leaves, so that what was not marked certainly did not."""
 
     name: str = ""
     is_throttled: bool = True
     channels: frozenset[str] = frozenset({"email"})
     does_track: bool = False
     repeats_within: float | None = None
+    can_look_up: bool = False
+    marks_starts: bool = False
 
     def deliver(self, letters: Iterable[Letter], *, start_before: float) -> dict[str, Answer]:
         """Hand the letters over and wait for the answers, by `mid`. No request starts after `start_before` by
         time.monotonic(). `letters` may be a generator that is still writing the later ones. Does not raise for what
-        happens to a letter; opens no transaction that is held while waiting for somebody else."""
+        happens to a letter; opens no transaction that is held while waiting for somebody else. Where `letters` is
+        `Writing`, answers may be told early."""
         raise NotImplementedError
 
     def look_up(self, mids: Sequence[str]) -> dict[str, Answer]:
@@ -75,7 +95,8 @@ class Provider:
 @dataclass(frozen=True)
 class Entry:
     """What a folder says of a provider. `make`: None for one that only reports. `vendor`: its webhook, if it has any.
-    `needed`: settings without which it cannot send; `advised`: settings without which its reports are refused."""
+    `needed`: settings without which it cannot send; `advised`: settings without which its reports are refused.
+    `spf_include`: what an SPF record names to let it send; `dkim_selectors`: under which it usually signs."""
 
     name: str
     make: Callable[[], Provider] | None = None
@@ -83,6 +104,25 @@ class Entry:
     channels: frozenset[str] = frozenset({"email"})
     needed: tuple[str, ...] = ()
     advised: tuple[str, ...] = ()
+    spf_include: str = ""
+    dkim_selectors: tuple[str, ...] = ()
+
+    def joined(self, other: Entry) -> Entry:
+        """What two folders say of one provider, together: one sends, the other reports. Raises ImproperlyConfigured
+        where both do the same."""
+        if (self.make and other.make) or (self.vendor and other.vendor):
+            raise ImproperlyConfigured(f"two folders of delivery.providers do the same for {self.name!r}")
+        sender = self if self.make else other
+        return Entry(
+            self.name,
+            self.make or other.make,
+            self.vendor or other.vendor,
+            channels=sender.channels,
+            needed=tuple(dict.fromkeys((*self.needed, *other.needed))),
+            advised=tuple(dict.fromkeys((*self.advised, *other.advised))),
+            spf_include=self.spf_include or other.spf_include,
+            dkim_selectors=tuple(dict.fromkeys((*self.dkim_selectors, *other.dkim_selectors))),
+        )
 
 
 def setting(name: str, default: str = "") -> str:

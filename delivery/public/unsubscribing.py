@@ -10,7 +10,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -22,8 +24,28 @@ from delivery.webhooks import feedback, vocabulary
 from delivery.webhooks.base import Report
 from delivery.webhooks.feedback import Sourced
 
+REASON = "unsubscribe"  # of a suppression that its person wanted
 _PURPOSE = b"carillon.unsubscribe:"
 _SIGNATURE_BYTES = 16
+
+
+@dataclass(frozen=True)
+class SentTo:
+    """Who got a message. `address_id`: the row of the address that it was claimed for; of one that was never claimed
+    None, and `address` is where it would have gone (empty: nowhere). `locale`: the contact's."""
+
+    message_id: int
+    channel: str
+    contact_id: int
+    address_id: int | None
+    address: str
+    locale: str
+
+    def row(self, *, now: datetime) -> int | None:
+        """The row of the address, which is made where there is none."""
+        if self.address_id is None and self.address:
+            return addresses.rows(channel=self.channel, given=[self.address], now=now)[self.address]
+        return self.address_id
 
 
 def token_of(public_id: str) -> str:
@@ -53,34 +75,74 @@ def url_of(public_id: str) -> str:
     return f"{settings.PUBLIC_URL}/u/{token_of(public_id)}"
 
 
+def preferences_url_of(public_id: str) -> str:
+    """The preference centre of whoever got the message: the same token."""
+    return f"{settings.PUBLIC_URL}/preferences/{token_of(public_id)}"
+
+
 def headers(url: str) -> Mapping[str, str]:
-    """RFC 8058: one click in the mail program, no page."""
-    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    """RFC 8058 and 2369: one click in the mail program, no page; and a mailbox, where there is one for that."""
+    ways = f"<{url}>"
+    if settings.UNSUBSCRIBE_MAILTO:
+        ways += f", <mailto:{settings.UNSUBSCRIBE_MAILTO}?subject={url.rpartition('/')[2]}>"
+    return {"List-Unsubscribe": ways, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def unsubscribe(token: str, *, source: str, now: datetime) -> None:
-    """Stop all marketing e-mail to the address that got the mail. Commits, then drains; a token that is not ours does
-    nothing, and does not say so. `source`: page · one_click."""
+    """Stop all marketing by the message's channel to the address that got it. Commits, then drains; a token that is not
+    ours does nothing, and does not say so. `source`: page · one_click."""
     public_id = message_named(token)
     if public_id is None:
         return
     with transaction.atomic(durable=True):
-        found = _sent_to(public_id, now=now)
-        if found is None:
+        sent = sent_to(public_id)
+        address_id = sent.row(now=now) if sent else None
+        if sent is None or address_id is None:
             return
-        message_id, address_id = found
-        _note(public_id, source=source, now=now)
+        _note(public_id, vocabulary.UNSUBSCRIBED, source=source, now=now)
         addresses.lock([address_id])
-        suppression.record([NewSuppression(address_id, "email", "unsubscribe", source, message_id)], now=now)
+        suppression.record([NewSuppression(address_id, sent.channel, REASON, source, sent.message_id)], now=now)
     suppression.drain([address_id])
 
 
-def _sent_to(public_id: str, *, now: datetime) -> tuple[int, int] | None:
-    """The message and the row of the address that it was claimed for; of one that was never claimed, the contact's."""
+def undo(token: str, *, evidence: Mapping[str, Any], now: datetime) -> bool:
+    """Take back what this very link did, and nothing else: an unsubscription by another mail stands, and so does what
+    follows from a bounce, a complaint or a word to us. Commits. `evidence` is kept with the message's feedback. Returns
+    whether anything was taken back."""
+    public_id = message_named(token)
+    if public_id is None:
+        return False
+    with transaction.atomic(durable=True):
+        sent = sent_to(public_id)
+        address_id = sent.row(now=now) if sent else None
+        if sent is None or address_id is None:
+            return False
+        addresses.lock([address_id])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE suppressions SET released_at = %s, released_by = 'undo'
+                 WHERE address_id = %s AND message_id = %s AND reason = %s AND source IN ('page', 'one_click')
+                   AND released_at IS NULL RETURNING id
+                """,
+                [now, address_id, sent.message_id, REASON],
+            )
+            released = [suppression_id for (suppression_id,) in cursor.fetchall()]
+        if released:
+            about = f"{released[0]}:"
+            _note(public_id, vocabulary.RESUBSCRIBED, source="page", now=now, about=about, detail=evidence)
+    return bool(released)
+
+
+def sent_to(public_id: str) -> SentTo | None:
+    """Who got a message, and where; None: there is none. Reads only."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT m.id, l.address_id, c.email
+            SELECT m.id, m.channel, m.contact_id, l.address_id,
+                   COALESCE(CASE m.channel WHEN 'email' THEN c.email WHEN 'sms' THEN c.phone
+                                           ELSE c.public_id::text END, ''),
+                   COALESCE(c.locale, '')
               FROM messages m
               LEFT JOIN LATERAL (
                    SELECT address_id FROM contact_send_log
@@ -91,23 +153,21 @@ def _sent_to(public_id: str, *, now: datetime) -> tuple[int, int] | None:
             [public_id],
         )
         row = cursor.fetchone()
-    if row is None:
-        return None
-    message_id, address_id, email = row
-    if address_id is None and email:
-        address_id = addresses.rows(channel="email", given=[email], now=now)[email]
-    return (message_id, address_id) if address_id is not None else None
+    return SentTo(*row) if row else None
 
 
-def _note(public_id: str, *, source: str, now: datetime) -> None:
+def _note(
+    public_id: str, kind: str, *, source: str, now: datetime, about: str = "", detail: Mapping[str, Any] | None = None
+) -> None:
     """The message's feedback and the contact's event, once, however often the button is pressed."""
+    named = "unsubscribe" if kind == vocabulary.UNSUBSCRIBED else kind
     report = Report(
         mid=public_id,
-        kind=vocabulary.UNSUBSCRIBED,
+        kind=kind,
         occurred_at=now,
         address="",
         is_machine=False,
-        detail={},
-        dedup=hashlib.sha256(f"unsubscribe:{public_id}".encode()).digest(),
+        detail=detail or {},
+        dedup=hashlib.sha256(f"{named}:{about}{public_id}".encode()).digest(),
     )
     feedback.fold([Sourced(report, "carillon", source)], now=now)

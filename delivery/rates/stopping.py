@@ -1,14 +1,19 @@
-"""A provider that refuses us, rather than a message, is stopped: its messages stay queued, and nobody's attempt is used
-up, until somebody has mended the key or the account and resumes it."""
+"""A provider that refuses us, rather than a message, is stopped: nobody's attempt is used up, and its messages go by
+another provider or stay queued, until somebody has mended the key or the account and resumes it."""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from django.db import connection, transaction
 
 from contacts import doorbell
+from delivery import signals
 from delivery.outbox import LANES
+from delivery.signals import TroubleNote
+
+log = logging.getLogger(__name__)
 
 
 def stop(name: str, why: str, *, now: datetime) -> None:
@@ -22,6 +27,12 @@ def stop(name: str, why: str, *, now: datetime) -> None:
             """,
             [name, now, why],
         )
+        is_news = cursor.rowcount == 1
+    if is_news:
+        log.error("provider %s refuses us and is stopped until it is resumed", name)
+        signals.delivery_trouble.send(
+            sender=None, trouble=(TroubleNote("provider_stopped", name, {"said": why}),), now=now
+        )
 
 
 def is_stopped(name: str) -> bool:
@@ -31,12 +42,20 @@ def is_stopped(name: str) -> bool:
 
 
 def resume(name: str) -> bool:
-    """Use the provider again. Returns whether it was stopped."""
+    """Use the provider again, at once, also if it rested. Returns whether it was stopped."""
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT stopped_at IS NOT NULL FROM providers WHERE name = %s FOR UPDATE", [name])
+        was_stopped = cursor.fetchone() == (True,)
         cursor.execute(
-            "UPDATE providers SET stopped_at = NULL, stopped_why = '' WHERE name = %s AND stopped_at IS NOT NULL",
+            "UPDATE providers SET stopped_at = NULL, stopped_why = '', failures = 0, resting_until = NULL"
+            " WHERE name = %s",
             [name],
         )
-        for queue in LANES.values():
-            doorbell.ring_on_commit("delivery.deliver", queue)
-        return cursor.rowcount == 1
+        ring_on_commit()
+    return was_stopped
+
+
+def ring_on_commit() -> None:
+    """What was held may go: both lanes are rung."""
+    for queue in LANES.values():
+        doorbell.ring_on_commit("delivery.deliver", queue)

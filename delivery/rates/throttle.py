@@ -1,13 +1,16 @@
-"""How fast a provider may be called: one bucket of tokens for all processes, kept in Redis.
+"""How fast a provider may be called, and how fast a domain may send: a bucket of tokens each for all processes, kept in
+Redis.
 
 Tokens are taken before messages are claimed, so nobody waits while a lease runs. The bulk lane leaves half of the
 bucket to the urgent one, so a campaign takes what is left over and never the welcome mail's turn. When Redis is away
-each process keeps to the rate by itself: a little too fast for a while is better than silence.
+each process keeps to the rate by itself: a little too fast for a while is better than silence. The rates are of the
+world outside: TIME_SPEED makes nothing faster.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _SCRIPT = Path(__file__).parent / "lua" / "take_tokens.lua"
 _BURST_SECONDS = 0.1  # what an idle bucket holds: no second sees more than 1.1 times the rate
+_DOMAIN = "from "  # no provider is called so
 
 
 @dataclass(frozen=True)
@@ -33,35 +37,68 @@ class Grant:
     wait: float = 0.0
 
 
-def take(provider: str, wanted: int, *, lane: str) -> Grant:
-    """Up to `wanted` calls of the provider. Never raises, never waits."""
-    spare = 0.0 if lane == "urgent" else (_capacity() - 1) / 2
+def of_domain(domain: str) -> str:
+    """The name of the bucket of a domain that mail is sent from."""
+    return _DOMAIN + domain
+
+
+def rate(bucket: str) -> float | None:
+    """Messages a second. A provider always has a rate; a domain only where SENDING_DOMAIN_RATES names it."""
+    if bucket.startswith(_DOMAIN):
+        return settings.SENDING_DOMAIN_RATES.get(bucket.removeprefix(_DOMAIN))
+    return settings.PROVIDER_RATES.get(bucket, float(settings.ESP_RATE_LIMIT))
+
+
+def take(bucket: str, wanted: int, *, lane: str) -> Grant:
+    """Up to `wanted` calls of the provider (or mails of the domain: `of_domain`). Never raises, never waits."""
+    spare = 0.0 if lane == "urgent" else (_capacity(bucket) - 1) / 2
     try:
-        granted, wait_ms = _ask(provider, wanted, spare)
+        granted, wait_ms = _ask(bucket, wanted, spare)
         return Grant(granted, wait_ms / 1000)
     except redis.RedisError as error:
-        log.warning("throttle of %s kept by this process alone: %s", provider, type(error).__name__)
-        return _local(provider).take(wanted, spare)
+        log.warning("throttle of %s kept by this process alone: %s", bucket, type(error).__name__)
+        return _local(bucket).take(wanted, spare)
 
 
-def give_back(provider: str, count: int) -> None:
+def give_back(bucket: str, count: int) -> None:
     """Calls that were granted and not made."""
     if count <= 0:
         return
     try:
-        _ask(provider, -count, 0.0)
+        _ask(bucket, -count, 0.0)
     except redis.RedisError:
-        _local(provider).give_back(count)
+        _local(bucket).give_back(count)
 
 
-def _capacity() -> float:
-    return max(1.0, settings.ESP_RATE_LIMIT * _BURST_SECONDS)
+def hold(bucket: str, seconds: float) -> None:
+    """Nothing is granted for so long: the provider said so. A longer hold stays."""
+    _local(bucket).hold(seconds)
+    try:
+        milliseconds = max(1, math.ceil(seconds * 1000))
+        held = redis_index.connection().pipeline()
+        held.set(_held(bucket), 1, px=milliseconds, nx=True)
+        held.pexpire(_held(bucket), milliseconds, gt=True)
+        held.execute()
+    except redis.RedisError as error:
+        log.warning("hold of %s kept by this process alone: %s", bucket, type(error).__name__)
 
 
-def _ask(provider: str, wanted: int, spare: float) -> tuple[int, int]:
+def _rate(bucket: str) -> float:
+    return rate(bucket) or float(settings.ESP_RATE_LIMIT)
+
+
+def _capacity(bucket: str) -> float:
+    return max(1.0, _rate(bucket) * _BURST_SECONDS)
+
+
+def _held(bucket: str) -> str:
+    return redis_index.key(f"throttle:{bucket}:held")
+
+
+def _ask(bucket: str, wanted: int, spare: float) -> tuple[int, int]:
     answer = _script()(
-        keys=[redis_index.key(f"throttle:{provider}")],
-        args=[settings.ESP_RATE_LIMIT, _capacity(), wanted, spare],
+        keys=[redis_index.key(f"throttle:{bucket}"), _held(bucket)],
+        args=[_rate(bucket), _capacity(bucket), wanted, spare],
         client=redis_index.connection(),
     )
     return int(answer[0]), int(answer[1])
@@ -75,15 +112,19 @@ def _script() -> redis.commands.core.Script:
 class _LocalBucket:
     """The same bucket in this process's memory."""
 
-    def __init__(self) -> None:
-        self.tokens, self.at = _capacity(), time.monotonic()
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self.tokens, self.at = _capacity(bucket), time.monotonic()
+        self.held_until = 0.0
         self._lock = threading.Lock()
 
     def take(self, wanted: int, spare: float) -> Grant:
-        rate = settings.ESP_RATE_LIMIT
+        rate = _rate(self.bucket)
         with self._lock:
             now = time.monotonic()
-            self.tokens = min(_capacity(), self.tokens + (now - self.at) * rate)
+            if now < self.held_until:
+                return Grant(0, self.held_until - now)
+            self.tokens = min(_capacity(self.bucket), self.tokens + (now - self.at) * rate)
             self.at = now
             granted = min(wanted, max(0, int(self.tokens - spare)))
             self.tokens -= granted
@@ -91,9 +132,13 @@ class _LocalBucket:
 
     def give_back(self, count: int) -> None:
         with self._lock:
-            self.tokens = min(_capacity(), self.tokens + count)
+            self.tokens = min(_capacity(self.bucket), self.tokens + count)
+
+    def hold(self, seconds: float) -> None:
+        with self._lock:
+            self.held_until = max(self.held_until, time.monotonic() + seconds)
 
 
 @cache
-def _local(provider: str) -> _LocalBucket:
-    return _LocalBucket()
+def _local(bucket: str) -> _LocalBucket:
+    return _LocalBucket(bucket)

@@ -9,11 +9,28 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Knock:
+    """A request as it came. `headers` are found in any case of letters. `url` is the one that the vendor was given: our
+    public address, whatever the Host header says, with path and query."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    at: datetime
+
+
+class UnableToVerify(Exception):
+    """Whether it is genuine cannot be told now, for a reason that is not the sender's. It is to come again."""
+
+
+@dataclass(frozen=True)
 class Report:
     """One thing that a vendor says happened, in our words.
 
     `mid`: our id of the message, None where it names none of ours. `consequence`: the scope and reason for which the
-    address is to be suppressed. `dedup`: 32 bytes, the same for every delivery of this one thing."""
+    address is to be suppressed. `dedup`: 32 bytes, the same for every delivery of this one thing. `channel`: that of
+    `address`. `is_timed`: the instant is our own to the millisecond, so one that is too soon for a person is a machine.
+    `is_last_word`: the person said it themselves, of no message: of all that they said so, the last holds."""
 
     mid: str | None
     kind: str
@@ -23,6 +40,9 @@ class Report:
     detail: Mapping[str, Any]
     dedup: bytes
     consequence: tuple[str, str] | None = None
+    channel: str = "email"
+    is_timed: bool = False
+    is_last_word: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,8 +54,23 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Vendor:
-    """`is_genuine(headers, body)` on the raw bytes; `read(body, received_at)` never raises."""
+class Once:
+    """A token that may come with one content only, where the signature covers the token and not the content."""
 
-    is_genuine: Callable[[Mapping[str, str], bytes], bool]
+    token: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """`is_genuine(knock)` on the raw bytes, raises UnableToVerify; `read(body, received_at)` never raises.
+
+    `once(body)`: for a signature that does not cover the body. `greet(knock)`: what has to be done before a genuine
+    body is answered, raises UnableToVerify. `stored(knock)`: what is kept of it where the URL says something, too; else
+    the body as it came."""
+
+    is_genuine: Callable[[Knock], bool]
     read: Callable[[bytes, datetime], Reading]
+    once: Callable[[bytes], Once] | None = None
+    greet: Callable[[Knock], None] | None = None
+    stored: Callable[[Knock], bytes] | None = None

@@ -34,6 +34,9 @@ _EMPTY_FOUND = """
     UPDATE webhook_inbox SET body = '', error = ''
      WHERE names_others AND folded_at IS NOT NULL AND encode(body, 'escape') ~* %s
 """
+_FORGET_PARKED = """
+    DELETE FROM parked_reports WHERE encode(convert_to(report::text, 'UTF8'), 'escape') ~* %s
+"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,9 @@ def empty(contact_ids: Collection[int], addresses: Collection[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_EMPTY_NAMED, [list(contact_ids)])
         if addresses:
-            cursor.execute(_EMPTY_FOUND, [_pattern({each for address in addresses for each in _spellings(address)})])
+            pattern = _pattern({each for address in addresses for each in _spellings(address)})
+            cursor.execute(_EMPTY_FOUND, [pattern])
+            cursor.execute(_FORGET_PARKED, [pattern])
 
 
 def _pattern(spellings: Collection[str]) -> str:

@@ -11,26 +11,26 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from django.conf import settings
 from django.db import connection
 
 from contacts import halving, transactions
-from contacts.identifiers import is_email
-from delivery import addresses, facts, in_doubt, signals, suppression
+from delivery import facts, in_doubt, signals, tallies
 from delivery.facts import Fact
 from delivery.providers import entries
 from delivery.signals import FeedbackNote
-from delivery.suppression import NewSuppression
-from delivery.webhooks import bodies, vocabulary
+from delivery.webhooks import bodies, consequences, machines, parking, vocabulary
 from delivery.webhooks.base import Report, Vendor
 from delivery.webhooks.bodies import Folded
+from delivery.webhooks.consequences import About, AddressRows, Sourced
 
 log = logging.getLogger(__name__)
 
-SOFT_BOUNCES, SOFT_BOUNCE_WINDOW = 5, timedelta(days=30)
+PARKED_AT_ONCE = 2000
+
+__all__ = ["About", "Sourced", "fold", "fold_batch", "resolve_parked"]
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,6 @@ class Delivery:
     provider: str
     body: bytes
     received_at: datetime
-
-
-@dataclass(frozen=True)
-class Sourced:
-    """A report, whose it is, and the way by which it came (the `source` of a suppression)."""
-
-    report: Report
-    provider: str
-    source: str
-
-
-@dataclass(frozen=True)
-class About:
-    """The message that a report is about."""
-
-    message_id: int
-    contact_id: int
-    workflow_id: int | None
-    version_id: int | None
-    step: str
 
 
 def fold_batch(limit: int = 50) -> bool:
@@ -109,21 +89,56 @@ def fold(found: Sequence[Sourced], *, now: datetime) -> None:
     """Take reports in, inside the caller's transaction. Those that were known already change nothing."""
     unique = {each.report.dedup: each for each in found}
     messages = _lock_messages({each.report.mid for each in unique.values() if each.report.mid})
-    at_addresses = addresses.rows(
-        channel="email",
-        given={each.report.address for each in unique.values() if _concerns_address(each.report)},
-        now=now,
-    )
+    judged = _judged(list(unique.values()), messages)
+    at_addresses = consequences.address_rows([each.report for each in judged], now=now)
+    here = [each for each in judged if not each.report.mid or each.report.mid in messages]
     before = _known_before([about.message_id for about in messages.values()])
-    new = _insert(list(unique.values()), messages, at_addresses, now=now)
-    _suppress(new, messages, at_addresses, now=now)
+    new = _insert(here, messages, at_addresses, now=now)
+    strays = parking.park([each for each in judged if each not in here], at_addresses, now=now)
+    consequences.follow([*new, *strays], messages, at_addresses, now=now)
     in_doubt.resolve([about.message_id for about in messages.values()], now=now)
     _record_events(new, messages, now=now)
     _tell(new, messages, before, now=now)
 
 
-def _concerns_address(report: Report) -> bool:
-    return (report.consequence is not None or report.kind == vocabulary.SOFT_BOUNCE) and is_email(report.address)
+def resolve_parked(limit: int = PARKED_AT_ONCE) -> bool:
+    """Fold reports whose message has turned up after all, as a restore may bring it back. Looks at so many parked
+    reports, further on each time. Returns whether any was folded."""
+    return transactions.run(lambda now: _resolve_parked(limit, now))
+
+
+def _resolve_parked(limit: int, now: datetime) -> bool:
+    found = parking.taken(limit)
+    if not found:
+        return False
+    # what followed for the address followed when it was parked, and may have been released since
+    fold([Sourced(each.report, each.provider, f"webhook:{each.provider}") for each in found], now=now)
+    return True
+
+
+def _judged(found: Sequence[Sourced], messages: Mapping[str, About]) -> list[Sourced]:
+    """With the verdict on clicks of which only we know how soon they came. When a message was claimed is known before
+    anybody can follow its links, so the verdict does not depend on what else was reported."""
+    mids = {each.report.mid for each in found if each.report.is_timed}
+    timed = {about.message_id for mid, about in messages.items() if mid in mids}
+    if not timed:
+        return list(found)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT message_id, max(at) FROM contact_send_log"
+            " WHERE message_id = ANY(%s) AND kind = 'claimed' GROUP BY 1",
+            [sorted(timed)],
+        )
+        claimed_at = dict(cursor.fetchall())
+    return [replace(each, report=_timed(each.report, messages, claimed_at)) for each in found]
+
+
+def _timed(report: Report, messages: Mapping[str, About], claimed_at: Mapping[int, datetime]) -> Report:
+    about = messages.get(report.mid or "")
+    if about is None or not report.is_timed or report.is_machine or about.message_id not in claimed_at:
+        return report
+    by = machines.too_soon((report.occurred_at - claimed_at[about.message_id]).total_seconds())
+    return replace(report, is_machine=True, detail={**report.detail, "machine": by.detail}) if by else report
 
 
 def _lock_messages(mids: set[str]) -> dict[str, About]:
@@ -149,7 +164,7 @@ def _known_before(message_ids: Sequence[int]) -> set[tuple[int, str, bool]]:
 
 
 def _insert(
-    found: Sequence[Sourced], messages: Mapping[str, About], at_addresses: Mapping[str, int], *, now: datetime
+    found: Sequence[Sourced], messages: Mapping[str, About], at_addresses: AddressRows, *, now: datetime
 ) -> list[Sourced]:
     """Returns those that are new. The address is kept as the id of its row: the words of the body stay in the inbox."""
     in_order = sorted(found, key=lambda each: each.report.dedup)
@@ -173,58 +188,13 @@ def _insert(
                 [r.kind for r in reports],
                 [r.occurred_at for r in reports],
                 [r.is_machine for r in reports],
-                [json.dumps({**r.detail, "address_id": at_addresses.get(r.address)}) for r in reports],
+                [json.dumps(consequences.kept(r, at_addresses)) for r in reports],
                 [each.provider for each in in_order],
                 [r.dedup for r in reports],
             ],
         )
         inserted = {bytes(row[0]) for row in cursor.fetchall()}
     return [each for each in in_order if each.report.dedup in inserted]
-
-
-def _suppress(
-    new: Sequence[Sourced], messages: Mapping[str, About], at_addresses: Mapping[str, int], *, now: datetime
-) -> None:
-    worn_out = _worn_out(new, messages, at_addresses, now=now)
-    wanted = []
-    for each in new:
-        report = each.report
-        if report.address not in at_addresses:
-            continue
-        address_id = at_addresses[report.address]
-        consequence = report.consequence or (("email", "soft_bounce") if address_id in worn_out else None)
-        if consequence:
-            about = messages.get(report.mid or "")
-            message_id = about.message_id if about else None
-            wanted.append(NewSuppression(address_id, *consequence, each.source, message_id))
-    addresses.lock({each.address_id for each in wanted})
-    suppression.record(wanted, now=now)
-
-
-def _worn_out(
-    new: Sequence[Sourced], messages: Mapping[str, About], at_addresses: Mapping[str, int], *, now: datetime
-) -> set[int]:
-    """Addresses of new soft bounces that have had too many of them lately, counted over the contact's messages."""
-    soft = [each.report for each in new if each.report.kind == vocabulary.SOFT_BOUNCE and each.report.mid in messages]
-    if not soft:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT (f.detail->>'address_id')::bigint
-              FROM messages m JOIN message_feedback f ON f.message_id = m.id
-             WHERE m.contact_id = ANY(%s) AND f.kind = %s AND f.occurred_at > %s
-             GROUP BY 1 HAVING count(*) >= %s
-            """,
-            [
-                sorted({messages[report.mid].contact_id for report in soft if report.mid}),
-                vocabulary.SOFT_BOUNCE,
-                now - SOFT_BOUNCE_WINDOW / settings.TIME_SPEED,
-                SOFT_BOUNCES,
-            ],
-        )
-        many = {row[0] for row in cursor.fetchall()}
-    return many & {at_addresses[report.address] for report in soft if report.address in at_addresses}
 
 
 def _record_events(new: Sequence[Sourced], messages: Mapping[str, About], *, now: datetime) -> None:
@@ -255,12 +225,14 @@ def _tell(
     new: Sequence[Sourced], messages: Mapping[str, About], before: set[tuple[int, str, bool]], *, now: datetime
 ) -> None:
     seen = Counter({each: 1 for each in before})
-    notes = []
-    for report in (each.report for each in new):
+    notes, heard = [], []
+    for report, provider in ((each.report, each.provider) for each in new):
         if (about := messages.get(report.mid or "")) is None:
             continue
         name = (about.message_id, report.kind, report.is_machine)
         seen[name] += 1
+        if seen[name] == 1:
+            heard.append(tallies.Heard(about.message_id, report.kind, report.is_machine, provider))
         notes.append(
             FeedbackNote(
                 about.message_id,
@@ -273,5 +245,6 @@ def _tell(
                 first=seen[name] == 1,
             )
         )
+    tallies.count_feedback(heard, now=now)
     if notes:
         signals.feedback_recorded.send(sender=None, feedback=tuple(notes), now=now)

@@ -1,11 +1,12 @@
-"""Our words for what happens to a message, and the tables that lead there from a vendor's. Vendor words stop here: what
-no table knows is `unknown`, never an error, and the raw body is kept in `webhook_inbox`."""
+"""Our words for what happens to a message. The tables that lead here from a vendor's words lie in its folder
+(`delivery/providers/<name>/words.py`), where vendor words stop: what no table knows is `unknown`, never an error, and
+the raw body is kept in `webhook_inbox`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# -- our words, in the order in which a message usually meets them -----------------------------------------------------
+# in the order in which a message usually meets them
 PROCESSED = "processed"  # the provider is about to try
 DEFERRED = "deferred"  # the receiving server asked to come back later; the provider will
 DELIVERED = "delivered"  # the receiving server has it
@@ -39,37 +40,8 @@ CONSEQUENCES: Mapping[str, tuple[str, str]] = {
     UNSUBSCRIBED: ("email", "unsubscribe"),
 }
 
-# -- SendGrid's words --------------------------------------------------------------------------------------------------
-SENDGRID_EVENTS: Mapping[str, str] = {
-    "processed": PROCESSED,
-    "deferred": DEFERRED,
-    "delivered": DELIVERED,
-    "dropped": REJECTED,
-    "bounce": HARD_BOUNCE,  # unless the tables below know better
-    "blocked": SOFT_BOUNCE,
-    "open": OPENED,
-    "click": CLICKED,
-    "spamreport": COMPLAINED,
-    "unsubscribe": UNSUBSCRIBED,
-    "group_unsubscribe": UNSUBSCRIBED,
-    "group_resubscribe": RESUBSCRIBED,
-}
-SENDGRID_BOUNCE_TYPES: Mapping[str, str] = {"blocked": SOFT_BOUNCE, "expired": SOFT_BOUNCE}
-SENDGRID_BOUNCE_CLASSES: Mapping[str, str] = {
-    "invalid address": HARD_BOUNCE,
-    "mailbox unavailable": SOFT_BOUNCE,
-    "technical": SOFT_BOUNCE,
-    "technical failure": SOFT_BOUNCE,
-    "content": SOFT_BOUNCE,
-    "reputation": SOFT_BOUNCE,
-    "frequency or volume too high": SOFT_BOUNCE,
-    "frequency/volume": SOFT_BOUNCE,
-}
-# Dropped because the address stands on SendGrid's own list: that list becomes ours. Any other reason says nothing
-# about the address.
-SENDGRID_DROP_REASONS: Mapping[str, tuple[str, str]] = {
-    "unsubscribed address": ("email", "unsubscribe"),
-    "bounced address": ("all", "hard_bounce"),
-    "spam reporting address": ("all", "complaint"),
-    "invalid": ("all", "hard_bounce"),
-}
+# What follows where the provider dropped a message for its own list of addresses: that list becomes ours.
+LISTED_BOUNCE = ("all", "hard_bounce")
+LISTED_COMPLAINT = ("all", "complaint")
+LISTED_UNSUBSCRIBE = ("email", "unsubscribe")
+LISTED = ("email", "provider")  # it stands there, and the provider does not say why

@@ -1,4 +1,4 @@
-"""Keys are shown once; suppressions and providers go through their doors; templates are versioned."""
+"""Keys are shown once; suppressions and providers go through their doors; templates are never deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contacts import access
 from contacts.models import ApiKey
 from contacts.pages.keys import KINDS, SCOPES
 from delivery import wording
-from delivery.models import Provider, Suppression, Template, TemplateVersion
+from delivery.models import Provider, Suppression, Template
 from delivery.models.message import STATES
 from delivery.webhooks import vocabulary
 
@@ -83,39 +83,6 @@ def test_an_address_or_topic_that_is_none_is_not_suppressed(maya, town):
 def test_a_stopped_provider_is_resumed(maya):
     maya.post(reverse("admin:delivery_provider_resume", args=["sendgrid"]))
     assert Provider.objects.get(pk="sendgrid").stopped_at is None
-
-
-WORDS = {"name": "Thank you", "subject": "Hello {{first_name}}", "preheader": "", "html": "<p>Hi</p>", "text": ""}
-
-
-def test_saving_a_template_makes_a_version_and_saving_the_same_words_none(maya):
-    template = Template.objects.get(slug="thank-you")
-    url = reverse("admin:delivery_template_change", args=[template.pk])
-    maya.post(url, WORDS)
-    maya.post(url, WORDS)
-    template.refresh_from_db()
-    assert (template.live_version.number, template.live_version.subject) == (2, "Hello {{first_name}}")
-    assert TemplateVersion.objects.filter(template=template).count() == 2
-    old = maya.get(url, {"version": "1"}).content.decode()
-    assert "You are looking at v1" in old
-    assert maya.get(url, {"version": "9"}).status_code == 404
-
-
-def test_a_template_that_cannot_be_read_is_refused_at_the_part_that_is_wrong(maya):
-    template = Template.objects.get(slug="thank-you")
-    url = reverse("admin:delivery_template_change", args=[template.pk])
-    answer = maya.post(url, {**WORDS, "html": "{{#open}}"})
-    assert answer.context["form"].errors.keys() == {"html"}
-    assert "{{#open}}" in answer.content.decode()
-    template.refresh_from_db()
-    assert template.live_version.number == 1
-
-
-def test_a_new_template_needs_a_slug_of_its_own(maya):
-    add = reverse("admin:delivery_template_add")
-    assert "slug" in maya.post(add, {**WORDS, "slug": "thank-you"}).context["form"].errors
-    maya.post(add, {**WORDS, "slug": "fresh"})
-    assert Template.objects.get(slug="fresh").live_version.number == 1
 
 
 def test_a_template_is_never_deleted(maya):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.urls import reverse
 
@@ -91,13 +93,18 @@ def test_keys_suppressions_and_providers_ask_for_their_own_permission(staff, tow
 
 
 def test_a_preview_shows_a_contact_only_to_who_may_see_contacts(staff, town):
-    words = {"subject": "{{first_name}}", "preheader": "", "html": "<p>x</p>", "text": "", "as": town.mallory.email}
+    words = {"subject": "{{first_name}}", "source": {"kind": "html", "body": "<p>x</p>"}}
+    asked = json.dumps({"draft": {"words": {"": words}}, "as": town.mallory.email})
     preview = reverse("admin:delivery_template_preview")
-    may_not = staff("delivery.view_template").post(preview, words).json()
-    may = staff("delivery.view_template", "contacts.view_contact").post(preview, words).json()
+
+    def shown(client):
+        return client.post(preview, asked, content_type="application/json")
+
+    may_not = shown(staff("delivery.view_template")).json()
+    may = shown(staff("delivery.view_template", "contacts.view_contact")).json()
     assert may_not["subject"] == "Ana"
     assert may["subject"] == town.mallory.attributes["first_name"]
-    assert staff().post(preview, words).status_code == 403
+    assert shown(staff()).status_code == 403
 
 
 def test_the_inbox_is_in_the_menu_only_with_the_sandbox(maya, settings):

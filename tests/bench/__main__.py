@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.state import AlreadyRunning, State
-from tests.bench import engine, harness, imports, intake, segments, timers
+from tests.bench import delivery, engine, harness, imports, intake, render, segments, timers
 from tests.drills.rig.processes import ROOT
 
 BENCHES: dict[str, Callable[..., harness.Result]] = {
+    "delivery": delivery.run,
     "engine": engine.run,
     "imports": imports.run,
     "intake": intake.run,
+    "render": render.run,
     "segments": segments.run,
     "timers": timers.run,
 }

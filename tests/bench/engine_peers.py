@@ -26,14 +26,14 @@ class Durable:
 DURABLE = (Durable(DBOS, "dbos_workflows.py"), Durable(PROCRASTINATE, "procrastinate_jobs.py"))
 
 
-def python(directory: Path) -> Path:
+def python(directory: Path, requirements: Path = HERE / "requirements.txt") -> Path:
     """The interpreter of an environment that holds exactly the peers; made when it is not there or not the same."""
-    wanted = (HERE / "requirements.txt").read_text()
+    wanted = requirements.read_text()
     home, stamp = directory / "peers", directory / "peers" / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(home, with_pip=True, clear=True)
         pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", str(HERE / "requirements.txt")], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([*pip, "--requirement", str(requirements)], check=True, stderr=subprocess.DEVNULL)
         stamp.write_text(wanted)
     return home / "bin" / "python"
 

@@ -1,5 +1,5 @@
-"""One turn of a contender of intake's bench, in a process of its own: made ready, started by a line on its input, and
-over when it says so. `… FIRST COUNT PEOPLE`."""
+"""One turn of a contender in a process of its own: made ready, started by a line on its input, and over when it says
+so. Those of intake's bench get `… FIRST COUNT PEOPLE`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ def play(take: Callable[[Sequence[dict[str, Any]]], object]) -> None:
     elements = list(intake_stream.elements(first, count, people=people))
     connection.ensure_connection()
     collect_seldom()  # as the product's processes do; and the events that wait here are nobody's garbage
+    take_turn(lambda: take(elements))
+
+
+def take_turn(work: Callable[[], object]) -> None:
+    """`work` once, when told to."""
     print(READY, flush=True)
     if sys.stdin.readline().strip() == GO:
-        take(elements)
+        work()
         print(DONE, flush=True)
         sys.stdin.readline()  # stays until its cost was read

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from contacts import clock
 from contacts.models import ApiKey
-from delivery.models import Suppression, TemplateVersion
+from delivery.models import Suppression
 from tests.browser.visit import visiting
 from tests.inhabited import Inhabited, inhabit
 from workflows.models import Workflow
@@ -132,37 +132,6 @@ def test_a_long_history_goes_on_page_by_page_without_a_repetition(browser, live_
         links = page.evaluate("[...document.querySelectorAll('.cl-timeline a:has(b)')].map((a) => a.pathname)")
         assert len(links) == len(set(links)) == entries.count()
         assert page.get_by_role("link", name="Show older").count() == 0
-
-
-def test_the_preview_follows_the_words_and_runs_nothing(browser, live_server, town):
-    template = town.accepted.template_version.template
-    with visiting(browser, live_server.url) as visitor:
-        visitor.go(reverse("admin:delivery_template_change", args=[template.pk]))
-        page = visitor.page
-        frame = page.frame_locator("#preview-frame")
-        frame.get_by_text("Hello Ana,").wait_for()
-        page.fill("#id_html", "<p>Dear {{first_name}}</p><script>top.broken = 1</script>")
-        frame.get_by_text("Dear Ana").wait_for()
-        page.fill("#preview-as", town.mallory.email)
-        frame.get_by_text("Dear <script>").wait_for()
-        assert page.evaluate("window.broken") is None
-        page.fill("#id_html", "{{#open}} never closed")
-        page.locator("#preview-problem").wait_for(state="visible")
-        visitor.complaints = [line for line in visitor.complaints if "Blocked script execution" not in line]
-
-
-def test_saving_a_template_makes_a_version_that_can_be_looked_at(browser, live_server, town):
-    template = town.accepted.template_version.template
-    with visiting(browser, live_server.url) as visitor:
-        visitor.go(reverse("admin:delivery_template_change", args=[template.pk]))
-        page = visitor.page
-        page.fill("#id_subject", "Thanks, {{first_name}}")
-        page.get_by_role("button", name="Save as the new version").click()
-        page.get_by_text("Journeys send v2 from now on.").wait_for()
-        page.get_by_role("link", name="v1").click()
-        page.get_by_text("You are looking at v1").wait_for()
-        assert page.input_value("#id_subject") == "Thank you for your order"
-        assert TemplateVersion.objects.filter(template=template).count() == 2
 
 
 def test_a_new_key_is_shown_once_and_can_be_copied(browser, live_server, town):

@@ -9,11 +9,17 @@ from django.conf import settings as current
 
 from config.checks import settings_make_sense
 
-SENDGRID = {"EMAIL_PROVIDER": "sendgrid", "SENDGRID_API_KEY": "key", "SENDGRID_WEBHOOK_PUBLIC_KEY": "key"}
+SENDGRID = {
+    "EMAIL_PROVIDER": "sendgrid",
+    "SENDGRID_API_KEY": "key",
+    "SENDGRID_WEBHOOK_PUBLIC_KEY": "key",
+    "POSTAL_ADDRESS": "Bells Ltd, 1 High Street",
+}
 IN_THE_WORLD = {
     "PUBLIC_URL": "https://bells.example.com",
     "ALLOWED_HOSTS": ["bells.example.com"],
     "SECRET_KEY": "a-key-of-its-own-that-nobody-knows",
+    "POSTAL_ADDRESS": "Bells Ltd, 1 High Street",
 }
 
 
@@ -43,6 +49,14 @@ def found(settings, changed):
         (IN_THE_WORLD | {"TIME_SPEED": 60.0}, set()),
         (SENDGRID | {"TIME_SPEED": 60.0, "SENDGRID_API_URL": "http://127.0.0.1:9000"}, set()),
         (SENDGRID | {"SECRET_KEY": "a-key-of-its-own"}, {"carillon.W014"}),
+        (IN_THE_WORLD | SENDGRID | {"POSTAL_ADDRESS": " "}, {"carillon.I040"}),
+        ({"BRAND_COLOR": "red", "BRAND_LOGO_URL": "http://bells.example/logo.png"}, {"carillon.E041", "carillon.E042"}),
+        ({"BRAND_COLOR": "#1d4ed8", "BRAND_LOGO_URL": "https://bells.example/logo.png"}, set()),
+        (
+            {"TOPICS": {"email": "Mail", "news": "News"}, "UNSUBSCRIBE_MAILTO": "nobody"},
+            {"carillon.E043", "carillon.E044"},
+        ),
+        ({"TOPICS": {"news": "News"}, "UNSUBSCRIBE_MAILTO": "stop@bells.example"}, set()),
         ({"DEFAULT_TIMEZONE": "Europe/Atlantis"}, {"carillon.E020"}),
         ({"IN_DOUBT_DEADLINE": "1 day", "EVENT_TRIGGER_MAX_AGE": "P1Y"}, {"carillon.E021"}),
         ({"MARKETING_CONSENT": "yes"}, {"carillon.E022"}),
@@ -55,9 +69,10 @@ def test_what_contradicts_itself_is_found(settings, changed, ids):
 
 def test_a_finding_names_the_setting_and_never_shows_a_secret(settings):
     messages = found(settings, {"PUBLIC_URL": "nowhere", "EMAIL_PROVIDER": "pigeon", "DEFAULT_TIMEZONE": "Mars"})
-    assert len(messages) == 4
+    named = ("PUBLIC_URL", "EMAIL_PROVIDER", "DEFAULT_TIMEZONE", "SECRET_KEY", "POSTAL_ADDRESS")
+    assert len(messages) == 5
     for message in messages.values():
-        assert any(name in message.msg for name in ("PUBLIC_URL", "EMAIL_PROVIDER", "DEFAULT_TIMEZONE", "SECRET_KEY"))
+        assert any(name in message.msg for name in named)
         assert settings.SECRET_KEY not in message.msg
         assert message.hint
 
@@ -84,6 +99,7 @@ def test_production_settings_pass_djangos_deployment_checks():
         EMAIL_PROVIDER="sendgrid",
         SENDGRID_API_KEY="key",
         SENDGRID_WEBHOOK_PUBLIC_KEY="key",
+        POSTAL_ADDRESS="Bells Ltd, 1 High Street",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no issues" in done.stdout + done.stderr

@@ -62,7 +62,10 @@ def told() -> Iterator[list[Any]]:
         signal.disconnect(listen)
 
 
+VECTORS = Path(settings.BASE_DIR).parent / "shared" / "vectors"
+
+
 def vectors(name: str, otherwise: Any) -> Any:
     """Third-party test vectors, which lie beside the project; without them `otherwise`, whose tests are none."""
-    path = Path(settings.BASE_DIR).parent / "shared" / "vectors" / name
+    path = VECTORS / name
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else otherwise

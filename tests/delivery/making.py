@@ -84,6 +84,10 @@ def log(message: Message) -> list[str]:
     return list(SendLogEntry.objects.filter(message=message).order_by("id").values_list("kind", flat=True))
 
 
+def rows(message: Message) -> list[SendLogEntry]:
+    return list(SendLogEntry.objects.filter(message=message).order_by("id"))
+
+
 def mails(message: Message) -> list[SandboxMail]:
     return list(SandboxMail.objects.filter(mid=message.public_id))
 

@@ -215,3 +215,45 @@ def test_a_cancelled_message_leaves_the_line():
     making.deliver()
     assert making.states([best, other]) == ["cancelled:goal_achieved", "accepted"]
     assert Message.objects.count() == 2
+
+
+def reachable() -> int:
+    return making.contact(phone="+4930123456").pk
+
+
+def test_sms_and_push_messages_have_no_cap_unless_the_settings_give_them_one():
+    who = reachable()
+    messages = [making.message(who, channel=channel) for channel in ("sms", "sms", "push", "push")]
+    making.deliver()
+    assert set(making.states(messages)) == {"accepted"}
+    assert {row.cap_delta for row in SendLogEntry.objects.filter(kind="claimed")} == {0}
+    assert {row.evidence["cap_exempt"] for row in SendLogEntry.objects.filter(kind="claimed")} == {"no_cap"}
+
+
+@pytest.mark.parametrize(("channel", "other"), [("sms", "push"), ("push", "sms")])
+def test_each_channel_has_a_cap_of_its_own_in_both_windows(settings, channel, other):
+    setattr(settings, f"{channel.upper()}_CAP_PER_DAY", 2)
+    setattr(settings, f"{channel.upper()}_CAP_PER_WEEK", 3)
+    who = reachable()
+    first = [making.message(who, channel=channel) for _ in range(3)]
+    others = [making.message(who, channel=other) for _ in range(3)]
+    mail = making.message(who)
+    making.deliver()
+    assert making.states(first) == ["accepted", "accepted", "capped:frequency_cap"]
+    assert set(making.states([*others, mail])) == {"accepted"}
+    making.change("UPDATE contact_send_log SET counts_at = counts_at - interval '25 hours' WHERE cap_delta = 1", [])
+    second = [making.message(who, channel=channel) for _ in range(2)]
+    making.deliver()
+    assert making.states(second) == ["accepted", "capped:frequency_cap"]
+
+
+def test_transactional_and_override_messages_pass_the_cap_of_their_channel(settings):
+    settings.SMS_CAP_PER_DAY = 0
+    who = reachable()
+    passing = [
+        making.message(who, channel="sms", message_class="transactional"),
+        making.message(who, channel="sms", override_cap=True),
+    ]
+    capped = making.message(who, channel="sms")
+    making.deliver()
+    assert making.states([*passing, capped]) == ["accepted", "accepted", "capped:frequency_cap"]

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from contacts import clock
 from contacts.models import Contact, ContactEvent
 from delivery import suppression
 from delivery.models import Address, Feedback, OutboxEntry, Suppression, WebhookDelivery
-from delivery.providers.sendgrid import webhook as sendgrid
-from delivery.webhooks import feedback
-from delivery.webhooks.feedback import Sourced
+from delivery.webhooks import feedback, parking
 from tests.delivery import making
 from tests.delivery.esp import Reaction
 
@@ -140,7 +135,8 @@ def test_a_report_ends_the_doubt_about_its_message(esp, told):
 
 def test_a_report_about_nobodys_message_is_kept_and_its_address_is_still_suppressed(told):
     fold(event(None, "bounce", type="bounce"), {"event": "open", "email": "ada@example.com"})
-    assert list(Feedback.objects.values_list("message_id", flat=True)) == [None, None]
+    assert list(Feedback.objects.values_list("message_id", flat=True)) == [None]
+    assert parking.waiting().count == 1
     assert standing() == {("all", "hard_bounce")} and told == []
 
 
@@ -201,61 +197,3 @@ def test_the_fold_costs_the_same_number_of_statements_whatever_its_size():
         return len(captured)
 
     assert statements(5) == statements(200)
-
-
-HISTORY: list[tuple[str, int, dict[str, Any]]] = [
-    ("processed", 0, {}), ("delivered", 1, {}), ("deferred", 1, {}), ("open", 2, {"sg_machine_open": True}),
-    ("open", 3, {}), ("open", 4, {}), ("click", 5, {"url": "https://a.example"}), ("bounce", 6, {"type": "blocked"}),
-    ("bounce", 7, {"type": "bounce"}), ("spamreport", 8, {}), ("unsubscribe", 9, {}),
-]  # fmt: skip
-
-
-def picture() -> Any:
-    """Everything that folding leaves behind, but for the order in which it was written."""
-    return (
-        sorted(Feedback.objects.values_list("message_id", "kind", "occurred_at", "is_machine")),
-        sorted(Suppression.objects.values_list("address__shown", "scope", "reason", "released_at")),
-        sorted(
-            (row.contact_id, row.type, row.occurred_at, json.dumps(row.properties, sort_keys=True))
-            for row in ContactEvent.objects.exclude(type="email_sent")
-        ),
-        OutboxEntry.objects.count(),
-    )
-
-
-class Undo(Exception):
-    pass
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32), pieces=st.integers(1, 12), copies=st.integers(1, 3))
-def test_every_order_and_repetition_of_the_same_reports_comes_to_the_same(reports, seed, pieces, copies):
-    dice = random.Random(seed)
-    wanted = folded([reports])
-    shuffled = [report for report in reports for _ in range(dice.randint(1, copies))]
-    dice.shuffle(shuffled)
-    cuts = sorted(dice.randint(0, len(shuffled)) for _ in range(pieces))
-    batches = [shuffled[start:end] for start, end in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
-    assert folded(batches) == wanted
-
-
-@pytest.fixture
-def reports() -> list[dict[str, Any]]:
-    messages = [sent_to_ada() for _ in range(3)]
-    history = [(each, *deed) for each in messages for deed in HISTORY]
-    return [event(each, name, timestamp=1_700_000_000 + at, **more) for each, name, at, more in history]
-
-
-def folded(batches: list[list[dict[str, Any]]]) -> Any:
-    """What folding these batches one after the other leaves; nothing of it stays."""
-    found = None
-    try:
-        with transaction.atomic():
-            for batch in batches:
-                now = clock.now()
-                read = sendgrid.read(json.dumps(batch).encode(), now).reports
-                feedback.fold([Sourced(report, "sendgrid", "webhook:sendgrid") for report in read], now=now)
-            found = picture()
-            raise Undo
-    except Undo:
-        return found

@@ -11,9 +11,11 @@ from django.db import connection, transaction
 
 from contacts import clock, consent
 from contacts.consent import Consent
-from contacts.models import Contact
-from delivery import gate, suppression
-from delivery.models import Address, OutboxEntry, SendLogEntry
+from contacts.models import ConsentRecord, Contact
+from delivery import due, gate, suppression
+from delivery.models import Address, OutboxEntry, SendLogEntry, Suppression
+from delivery.providers import CHANNELS
+from delivery.rates.routes import CLASSES
 from tests.delivery import making
 
 pytestmark = pytest.mark.django_db
@@ -141,15 +143,15 @@ def test_a_batch_touches_the_rows_that_it_takes_however_long_the_queue():
     making.change("UPDATE outbox SET due_at = due_at + interval '1 hour' WHERE priority = %s", [9])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE outbox")
-        asked: dict[str, Any] = {
-            "lane": "urgent",
-            "channel": "email",
-            "classes": list(gate.CLASSES),
-            "now": clock.now(),
-            "limit": 10,
+        common: dict[str, Any] = {"lane": "urgent", "now": clock.now(), "limit": 10}
+        of_one = {"channel": "email", "classes": list(CLASSES)}
+        of_all = {
+            "asked": list(CHANNELS),
+            "channels": [channel for channel in CHANNELS for _ in CLASSES],
+            "classes": [each for _ in CHANNELS for each in CLASSES],
         }
-        for statement in (gate._CLAIM, gate._COUNT_DUE):
-            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", asked)
+        for statement, asked in ((due.TAKE, of_one), (due.COUNT, of_all)):
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", common | asked)
             (plan,) = cursor.fetchone()[0]
             scans = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "outbox"]
             assert {node.get("Index Name") for node in scans} == {"outbox_due_by_class"}
@@ -170,3 +172,18 @@ def test_messages_are_taken_by_priority_and_then_by_how_long_they_have_been_due(
         batch = gate.claim("urgent", limit=2, provider="sandbox", now=clock.now())
     assert [claim.due.message_id for claim in batch.claims] == [best.pk, second.pk]
     assert making.state(first) == "queued"
+
+
+def test_a_claim_names_the_records_of_consent_and_suppression_that_it_was_decided_on():
+    who = making.contact()
+    with transaction.atomic():
+        consent.record([Consent(who.pk, "marketing", "denied", "news")], source="api", now=clock.now())
+        consent.record([Consent(who.pk, "marketing", "granted", "news")], source="api", now=clock.now())
+    suppress("ada@example.com")
+    suppression.release(channel="email", address="ada@example.com", by="eve", now=clock.now())
+    message, unsaid = making.message(who.pk, topic="news"), making.message()
+    making.deliver()
+    claims = {row.message_id: row.evidence for row in SendLogEntry.objects.filter(kind="claimed")}
+    assert claims[message.pk]["consent"] == ConsentRecord.objects.latest("id").pk
+    assert claims[message.pk]["suppression"] == Suppression.objects.get().pk
+    assert "consent" not in claims[unsaid.pk] and "suppression" not in claims[unsaid.pk]

@@ -64,7 +64,7 @@ def test_pythons_own_attributes_are_nothing_even_as_a_section():
         ("{{/a}}", "not opened"),
         ("{{a", "unclosed tag at line 1"),
         ("{{}}", "empty"),
-        ("{{= =}}", "index"),
+        ("{{= =}}", "delimiters"),
         ("{{#a}}" * 5000 + "{{/a}}" * 5000, "deeper"),
         ("x" * 1_000_001, "longer"),
     ],

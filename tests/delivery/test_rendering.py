@@ -95,7 +95,7 @@ def test_the_text_is_made_of_the_html_where_there_is_none():
         "<html><head><title>no</title><style>p{}</style></head><body><h1>Hello</h1><p>One  line<br>two</p>"
         "<ul><li>a</li><li>b</li></ul><a href='https://x.example/y'>Look</a><script>no()</script></body></html>"
     )
-    assert render(html=html).text == "Hello\n\nOne line\ntwo\n\n- a\n\n- b\n\nLook (https://x.example/y)"
+    assert render(html=html).text == "Hello\n\nOne line\ntwo\n\n- a\n- b\n\nLook (https://x.example/y)"
 
 
 @pytest.mark.parametrize("html", ["", "<p", "<a href=>x", "</p></div>", "&amp;&nbsp;&#x1F600;", "<li>" * 500])

@@ -29,7 +29,7 @@ def test_people_behave_as_people_do():
     assert 0.015 < bounced / 20_000 < 0.025
     assert 0.50 < did["open"] / 20_000 < 0.60
     assert 0.12 < did["click"] / did["open"] < 0.18
-    assert 0.003 < did["complain"] / 20_000 < 0.007
+    assert 0.0003 < did["complain"] / 20_000 < 0.002
     assert 0.007 < did["unsubscribe"] / 20_000 < 0.013
     assert 0.06 < did["prefetch"] / 20_000 < 0.10
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from delivery.providers import base
 from delivery.providers.base import Letter
 from delivery.providers.sendgrid import sending as sendgrid
 from delivery.transport import Reply
@@ -105,3 +110,47 @@ def test_a_mail_that_the_package_refuses_to_build_is_refused_alone(esp):
     fine = making.message()
     making.deliver()
     assert making.states([bad, fine]) == ["rejected:invalid_message", "accepted"]
+
+
+@pytest.mark.parametrize(("message_class", "pool"), [("marketing", "news"), ("transactional", "bills")])
+def test_each_class_of_message_leaves_from_its_own_addresses(settings, message_class, pool):
+    assert "ip_pool_name" not in sendgrid.body(letter(message_class=message_class))
+    settings.SENDGRID_IP_POOL_MARKETING, settings.SENDGRID_IP_POOL_TRANSACTIONAL = "news", "bills"
+    body = sendgrid.body(letter(message_class=message_class))
+    assert body["ip_pool_name"] == pool and "categories" not in body
+    jsonschema.validate(body, vectors("sendgrid_mail_send.schema.json", {}))
+
+
+@given(status=st.integers(100, 599), body=st.binary(max_size=60))
+def test_once_a_request_began_only_a_status_that_says_so_means_that_it_was_not_taken(status, body):
+    kind = sendgrid.meaning(Reply(status, {}, body)).kind
+    assert kind != base.NOT_STARTED
+    if kind in (base.RETRY, base.STOP):
+        assert status in {301, 302, 307, 308, 401, 402, 403, 408, 429, 500, 503}
+    if kind == base.ACCEPTED:
+        assert 200 <= status < 300
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"headers": {"X-Note": "one\r\nBcc: eve@example.net"}},
+        {"headers": {"X-Note\r\nBcc": "eve@example.net"}},
+        {"to_address": "ada@example.com\r\n"},
+    ],
+)
+def test_a_header_or_an_address_that_would_be_two_is_refused(esp, changes):
+    answers = sendgrid.SendGrid().deliver([letter(**changes)], start_before=time.monotonic() + 5)
+    assert answers[LETTER.mid].kind == base.REJECTED
+    assert esp.received == []
+
+
+@pytest.mark.django_db
+def test_names_subjects_and_domains_are_made_harmless_on_the_way(esp):
+    poisoned = letter(from_name="Eve\r\nBcc: x; y", subject="Two\r\nlines\x00", to_address="ada@bücher.example")
+    answers = sendgrid.SendGrid().deliver([poisoned], start_before=time.monotonic() + 5)
+    assert answers[LETTER.mid].kind == base.ACCEPTED
+    (sent,) = esp.received
+    assert sent.to == "ada@xn--bcher-kva.example"
+    assert not set("\r\n\x00;,") & set(sent.body["from"]["name"] + sent.body["subject"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from contacts import chaos, transactions
@@ -14,7 +17,8 @@ from delivery import gate, in_doubt, outcomes, sending, transport
 from delivery.models import Message, OutboxEntry, Provider, SandboxMail, SendLogEntry
 from delivery.outcomes import Answered
 from delivery.providers.base import REJECTED, Answer
-from delivery.rates import stopping
+from delivery.public import unsubscribing
+from delivery.rates import stopping, throttle
 from tests.delivery import making
 from tests.delivery.esp import Reaction
 
@@ -133,6 +137,95 @@ def test_the_provider_says_how_long_to_wait(esp):
     making.deliver()
     row = OutboxEntry.objects.get(message=message)
     assert (row.due_at - SendLogEntry.objects.filter(message=message).latest("id").at).total_seconds() == 120
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("7200", 7200.0),  # more than an hour: the provider knows
+        ("9" * 400, 86400.0),
+        ("-5", None),
+        ("soon", None),
+        ("nan", None),
+        ("", None),
+        ("Wed, 04 Mar 2026 12:02:00 GMT", 120.0),
+        ("Wed, 04 Mar 2026 11:00:00 GMT", None),  # in the past
+        ("Wed, 99 Foo 2026 11:00:00 GMT", None),
+    ],
+)
+def test_whatever_retry_after_says_the_message_has_an_instant(esp, asked, seconds):
+    headers = {"Date": "Wed, 04 Mar 2026 12:00:00 GMT"} | ({"Retry-After": asked} if asked else {})
+    esp.react = lambda nth, body: Reaction(status=429, headers=headers)
+    message = making.message()
+    sending.deliver_batch("urgent")
+    row = OutboxEntry.objects.get(message=message)
+    waits = (row.due_at - SendLogEntry.objects.filter(message=message).latest("id").at).total_seconds()
+    assert waits == seconds if seconds else 0 < waits < 0.01
+
+
+def test_the_pause_of_our_own_is_an_hour_at_most(settings):
+    settings.ESP_BACKOFF_MS = 60_000
+    pauses = [outcomes.pause(attempt, None) for attempt in range(1, 2000, 7)]
+    assert max(pauses) == outcomes.LONGEST_PAUSE and min(pauses) >= timedelta(seconds=30)
+
+
+def test_a_provider_that_has_too_much_of_a_whole_batch_is_left_alone_for_as_long_as_it_asks(esp, settings):
+    """The rest of the queue does not use up its attempts against a closed door."""
+    esp.react = lambda nth, body: Reaction(status=429, headers={"Retry-After": "120"})
+    version = making.template()
+    first = making.enqueue(*[making.request(who, version) for who in making.contacts(3)])
+    sending.deliver_batch("urgent")
+    later = making.message()
+    assert sending.deliver_batch("urgent") is False
+    assert set(making.states([*first])) == {"queued:rate_limited"} and making.log(later) == []
+    assert 119 < throttle.take("sendgrid", 1, lane="urgent").wait <= 120
+
+
+def test_a_single_message_too_many_holds_nobody_up(esp):
+    too_many = Reaction(429, headers={"Retry-After": "60"})
+    esp.react = lambda nth, body: too_many if body["subject"] == "Welcome X" else Reaction()
+    version = making.template()
+    making.enqueue(*[making.request(who, version) for who in making.contacts(3)])
+    odd = making.message(making.contact("x@example.com", attributes={"first_name": "X"}).pk)
+    sending.deliver_batch("urgent")
+    assert making.state(odd) == "queued:rate_limited"
+    assert throttle.take("sendgrid", 1, lane="urgent").count == 1
+
+
+@committing
+def test_an_answer_is_written_down_when_it_comes_and_not_when_the_slowest_has(esp, beside):
+    """Whoever unsubscribes waits for their own request to end, and for nobody else's."""
+    esp.react = lambda nth, body: Reaction(latency=1.5 if body["subject"] == "Welcome Slow" else 0.0)
+    quick = making.message()
+    slow = making.message(making.contact("slow@example.com", attributes={"first_name": "Slow"}).pk)
+    sender = beside(sending.deliver_batch, "urgent")
+    assert esp.arrived.wait(10)
+    began = time.monotonic()
+    url = f"/u/{unsubscribing.token_of(str(quick.public_id))}"
+    assert Client().post(url, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert time.monotonic() - began < 1.0
+    assert making.states([quick, slow]) == ["accepted", "sending"]
+    assert sender.result(10) is True
+    assert making.state(slow) == "accepted"
+    assert making.log(quick) == ["claimed", "accepted"] == making.log(slow)
+
+
+@committing
+def test_however_slowly_the_answers_come_there_are_few_transactions(esp, monkeypatch):
+    esp.react = lambda nth, body: Reaction(latency=random.Random(str(body)).uniform(0.0, 0.8))
+    version = making.template()
+    messages = making.enqueue(*[making.request(who, version) for who in making.contacts(60)])
+    sizes: list[int] = []
+    real = outcomes.record
+
+    def record(provider: str, answered: list[Answered], **more: object) -> None:
+        sizes.append(len(answered))
+        real(provider, answered, **more)
+
+    monkeypatch.setattr(outcomes, "record", record)
+    sending.deliver_batch("urgent")
+    assert set(making.states(messages)) == {"accepted"}
+    assert sum(sizes) == 60 and 2 <= len(sizes) <= 7
 
 
 def test_what_the_provider_says_is_kept_in_its_own_words(esp):
@@ -272,4 +365,4 @@ def _statements(count: int) -> int:
 def test_a_batch_costs_the_same_number_of_statements_whatever_its_size():
     few = _statements(10)
     assert _statements(100) == few
-    assert few < 46
+    assert few < 40

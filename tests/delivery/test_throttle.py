@@ -108,3 +108,68 @@ def test_the_sandbox_is_not_throttled(settings):
     messages = making.enqueue(*[making.request(who, version) for who in making.contacts(30)])
     assert sending.deliver_batch("urgent") is True
     assert set(making.states(messages)) == {"accepted"}
+
+
+def test_each_provider_has_the_rate_that_the_settings_give_it(settings):
+    settings.ESP_RATE_LIMIT, settings.PROVIDER_RATES = 100, {"other": 20.0}
+    assert throttle.take("sendgrid", 500, lane="urgent").count == 10
+    assert throttle.take("other", 500, lane="urgent").count == 2
+
+
+def test_time_that_runs_faster_makes_no_provider_faster(settings):
+    settings.ESP_RATE_LIMIT, settings.TIME_SPEED = 1, 10_000.0
+    throttle.take("sendgrid", 1, lane="urgent")
+    time.sleep(0.05)
+    assert throttle.take("sendgrid", 1, lane="urgent").count == 0
+
+
+@pytest.mark.parametrize("is_redis_there", [True, False])
+def test_a_provider_that_asks_us_to_wait_is_not_called_meanwhile(settings, monkeypatch, is_redis_there):
+    settings.ESP_RATE_LIMIT = 100
+
+    def away() -> None:
+        raise redis.ConnectionError
+
+    with monkeypatch.context() as patch:
+        if not is_redis_there:
+            patch.setattr(redis_index, "connection", away)
+        throttle.hold("sendgrid", 0.3)
+        throttle.hold("sendgrid", 0.1)  # the longer one stays
+        refused = throttle.take("sendgrid", 5, lane="urgent")
+        assert refused.count == 0 and 0.2 < refused.wait <= 0.3
+        assert throttle.take("other", 5, lane="urgent").count == 5
+        time.sleep(0.32)
+        assert throttle.take("sendgrid", 5, lane="urgent").count == 5
+
+
+@pytest.mark.django_db
+def test_a_sending_domain_has_a_rate_of_its_own_and_transactional_mail_of_another_one_flows(settings):
+    settings.SENDING_DOMAIN_RATES = {"carillon.example": 20.0}
+    settings.EMAIL_FROM_TRANSACTIONAL = "receipts@pay.example"
+    version = making.template()
+    marketing = making.enqueue(*[making.request(who, version) for who in making.contacts(10)])
+    receipts = making.enqueue(
+        *[making.request(who, version, message_class="transactional") for who in making.contacts(10)]
+    )
+    sending.deliver_batch("urgent")
+    assert making.states(marketing).count("accepted") == 2
+    assert set(making.states(receipts)) == {"accepted"}
+    assert {mail.headers["From"] for mail in making.mails(receipts[0])} == {"Carillon <receipts@pay.example>"}
+
+
+@pytest.mark.django_db
+def test_tokens_of_a_domain_that_were_not_used_come_back(settings):
+    settings.SENDING_DOMAIN_RATES = {"carillon.example": 100.0}
+    message = making.message()
+    sending.deliver_batch("urgent")
+    assert making.state(message) == "accepted"
+    assert throttle.take(throttle.of_domain("carillon.example"), 100, lane="urgent").count >= 9
+
+
+@pytest.mark.django_db
+def test_the_sandbox_has_a_rate_where_somebody_gives_it_one(settings):
+    settings.PROVIDER_RATES = {"sandbox": 30.0}
+    version = making.template()
+    messages = making.enqueue(*[making.request(who, version) for who in making.contacts(10)])
+    sending.deliver_batch("urgent")
+    assert making.states(messages).count("accepted") == 3

@@ -92,3 +92,13 @@ def test_one_event_is_one_whatever_id_the_vendor_gives_it_this_time():
     assert read_one({**event, "sg_event_id": "two", "ip": "1.2.3.4"}).dedup == first.dedup
     for change in ({"url": "https://b"}, {"timestamp": 1513299570}, {"event": "open"}, {"mid": None, "email": "a@b.c"}):
         assert read_one({**event, **change}).dedup != first.dedup
+
+
+@pytest.mark.parametrize(
+    ("group", "scope"), [("123", "newsletter"), (456, "offers"), (789, "email"), (None, "email"), ([], "email")]
+)
+def test_who_leaves_a_group_leaves_its_topic_else_all_marketing(settings, group, scope):
+    settings.SENDGRID_GROUPS = "123=newsletter, 456 = offers"
+    report = read_one({"event": "group_unsubscribe", "email": "a@b.example", "asm_group_id": group})
+    assert report.consequence == (scope, "unsubscribe")
+    assert read_one({"event": "unsubscribe", "asm_group_id": group}).consequence == ("email", "unsubscribe")

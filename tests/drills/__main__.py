@@ -10,13 +10,14 @@ from config.state import AlreadyRunning, State
 from tests.drills.capped_flood import CappedFlood
 from tests.drills.no_step_twice import NoStepTwice
 from tests.drills.nothing_after_unsubscribe import NothingAfterUnsubscribe
+from tests.drills.post_office import PostOffice
 from tests.drills.random_journeys import RandomJourneys
 from tests.drills.rig import report
 from tests.drills.rig.drill import Drill, perform
 from tests.drills.rig.processes import ROOT
 
 DRILLS: dict[str, Callable[[], Drill]] = {
-    drill.name: drill for drill in (NoStepTwice, NothingAfterUnsubscribe, CappedFlood, RandomJourneys)
+    drill.name: drill for drill in (NoStepTwice, NothingAfterUnsubscribe, PostOffice, CappedFlood, RandomJourneys)
 }
 OUTPUT = ROOT / "var" / "drill"
 

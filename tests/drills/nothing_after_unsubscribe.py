@@ -189,12 +189,15 @@ def aimed_well(scene: Stage, acks: Sequence[Mapping[str, Any]], *, calm: bool) -
 
 
 def answered_within_the_lease(acks: Sequence[Mapping[str, Any]]) -> Finding:
-    """Beside senders that are killed or paused while they hold a claim, an unsubscribe may take the lease."""
+    """I7, beside senders that are killed or paused while they hold a claim: the lease and 100 ms. One in a hundred may
+    meet the restart of the web process or a machine at its end, and take a second more."""
     waits = _waits(acks)
+    late = sum(1 for wait in waits if wait > LEASE_SECONDS + 0.1)
     return Finding(
-        "an unsubscribe is acknowledged within the lease and a second",
-        holds=bool(waits) and max(waits) <= LEASE_SECONDS + 1.0,
+        "an unsubscribe is acknowledged within the lease and 100 ms",
+        holds=bool(waits) and late <= max(1, len(waits) // 100) and max(waits) <= LEASE_SECONDS + 1.0,
         figures={
+            "later": late,
             **_figures(waits),
             "lease ms": round(LEASE_SECONDS * 1000),
             "tries": sum(ack["tries"] for ack in acks),

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from tests.bench import harness, intake_stream, journey, lateness, timers
+from delivery.authoring import mustache
+from tests.bench import harness, intake_stream, journey, lateness, mail, timers
 from tests.bench.harness import Claim, Contender, Result, Round
 from tests.bench.peers.naive import tasks as naive
 
@@ -106,3 +107,13 @@ def test_lateness_is_told_in_percentiles_and_who_ended_early_is_counted():
     assert (late.count, late.p50, late.p99, late.most, late.early) == (100, 0.05, 0.099, 0.099, 0)
     assert lateness.of([-0.001, 0.002]).early == 1
     assert lateness.of([0.003], early=1).early == 1
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+def test_the_benches_mail_is_what_it_is_said_to_be_and_every_tag_finds_something(distinct):
+    source, data = mail.html(distinct=distinct), mail.data(distinct=distinct)
+    assert 19_000 < len(source) < 21_000
+    assert source.count("{{") == 204
+    filled = mustache.render(source, data, escape=True)
+    assert "> and " not in filled and " and <" not in filled and filled.count("shop.example.com") == 8
+    assert filled.count("Smith &amp; Sons") == (1 if distinct else 65)

@@ -25,7 +25,8 @@ from contacts.identifiers import canonical
 from contacts.models import Contact, ContactIdentity
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest, TooLarge, refuse_null_characters
-from workflows import importing, publishing
+from delivery.authoring.test_sends import UnableToTry
+from workflows import importing, publishing, unfilled
 from workflows.definition import limits
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition
@@ -203,9 +204,11 @@ def errors(found: list[Any]) -> list[Any]:
 
 
 class PublishInput(serializers.Serializer[Any]):
-    """`note`: what is new in this version, for those who read the list of versions."""
+    """`note`: what is new in this version, for those who read the list of versions. `seeds`: show every language of its
+    e-mails to the seed list."""
 
     note = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    seeds = serializers.BooleanField(default=False)
 
 
 class Publish(APIView):
@@ -220,10 +223,18 @@ class Publish(APIView):
         body = PublishInput(data=request.data or {})
         body.is_valid(raise_exception=True)
         note, by = body.validated_data.get("note", ""), f"key {request.auth.name}"
+
+        def work(now: datetime) -> None:
+            publishing.publish(slug=slug, by=by, note=note, now=now)
+            if body.validated_data["seeds"]:
+                unfilled.show_to_seeds(find(slug).draft, now=now)
+
         try:
-            transactions.run(lambda now: publishing.publish(slug=slug, by=by, note=note, now=now))
+            transactions.run(work)
         except CannotPublish as error:
             return _refused(error)
+        except UnableToTry as error:
+            raise BadRequest("The seed list cannot be written to, so nothing was published.", error.faults) from error
         except UnableToChange as error:
             raise conflict(error) from error
         return answer(find(slug))

@@ -183,16 +183,25 @@ def _step_problems(definition: Definition) -> Iterator[Problem]:
         if isinstance(config, EnterWorkflowConfig):
             named_journeys.setdefault(config.workflow, []).append(key)
     yield from onward.problems(definition.slug, named_journeys)
-    channels = templates.channels(sorted(named_templates))
-    for slug, places in named_templates.items():
+    yield from _template_problems(definition, named_templates)
+
+
+def _template_problems(definition: Definition, named: dict[str, list[tuple[str, str]]]) -> Iterator[Problem]:
+    """`named`: slug -> the steps and fields that name the template."""
+    slugs = sorted(named)
+    channels, live = templates.channels(slugs), templates.live_version_ids(slugs)
+    personal = templates.personal_in(slugs)
+    for slug, places in named.items():
         for key, field in places:
             wanted = definition.steps[key].type.removeprefix("send_")
             if channels.get(slug, wanted) != wanted:
                 message = f"{slug!r} is a template for {channels[slug]}; this step sends {wanted}"
                 yield Problem(key, field, "wrong_channel", message, "warning")
-    missing = set(named_templates) - set(templates.live_version_ids(sorted(named_templates)))
-    for slug in sorted(missing):
-        for key, field in named_templates[slug]:
+            if slug in personal:
+                message = f"the subject of {slug!r} shows {personal[slug]}, which is personal"
+                yield Problem(key, field, "personal", message)
+    for slug in slugs:
+        for key, field in named[slug] if slug not in live else ():
             yield Problem(key, field, "ref_missing", f"there is no template {slug!r}")
 
 

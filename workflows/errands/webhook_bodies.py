@@ -78,19 +78,31 @@ def header_fault(name: str, value: str) -> str:
     return merge_fields.fault_in(value)
 
 
-def body_faults(value: Any, field: str, depth: int = 1) -> Iterator[tuple[str, str]]:
+def body_faults(value: Any, field: str) -> Iterator[tuple[str, str]]:
     """(field, message) of texts that cannot be filled."""
+    for place, text in _texts_of(value, field):
+        if fault := merge_fields.fault_in(text):
+            yield place, fault
+
+
+def texts(url: str, headers: Mapping[str, str], body: Any) -> Iterator[tuple[str, str]]:
+    """Every text that may hold variables: (field, text)."""
+    yield "config.url", url
+    yield from ((f"config.headers.{name}", value) for name, value in headers.items())
+    yield from _texts_of(body, "config.body")
+
+
+def _texts_of(value: Any, field: str, depth: int = 1) -> Iterator[tuple[str, str]]:
     if depth > DEEPEST or is_reference(value):
         return
     if isinstance(value, str):
-        if fault := merge_fields.fault_in(value):
-            yield field, fault
+        yield field, value
     elif isinstance(value, Mapping):
         for name, inside in value.items():
-            yield from body_faults(inside, f"{field}.{name}", depth + 1)
+            yield from _texts_of(inside, f"{field}.{name}", depth + 1)
     elif isinstance(value, list):
         for position, inside in enumerate(value):
-            yield from body_faults(inside, f"{field}.{position}", depth + 1)
+            yield from _texts_of(inside, f"{field}.{position}", depth + 1)
 
 
 def fill(

@@ -9,7 +9,7 @@ from typing import Any
 
 from contacts.collect.parsing import parse_instant
 from contacts.faults import Fault
-from delivery.webhooks.vocabulary import SENDGRID_EVENTS
+from delivery.providers.sendgrid.words import EVENTS as SENDGRID_EVENTS
 from workflows.definition import reading
 
 MOST_CASES, MOST_MOMENTS = 1_000, 2_000

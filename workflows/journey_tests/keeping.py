@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from delivery.authoring import templates
+from delivery.authoring.templates import Wording
 from workflows.journey_tests import document
 from workflows.models import JourneyTests, Workflow
 
@@ -39,12 +40,19 @@ def file_of(workflow: Workflow, stated: Mapping[str, Any]) -> dict[str, Any]:
     named = {config.get("template") for config in configs if isinstance(config, dict)}
     slugs = sorted(slug for slug in named if isinstance(slug, str))
     version_ids = templates.live_version_ids(slugs)
-    words = templates.words_of(list(version_ids.values()))
+    wordings = templates.wordings_of(list(version_ids.values()))
     return {
         "workflow": workflow.draft,
         "templates": [
-            {"slug": slug, **{part: getattr(words[version_id], part) for part in _WORDS}}
-            for slug, version_id in sorted(version_ids.items())
+            {"slug": slug, **_words(wordings[version_id])} for slug, version_id in sorted(version_ids.items())
         ],
         **{part: stated[part] for part in PARTS if stated.get(part)},
     }
+
+
+def _words(wording: Wording) -> dict[str, Any]:
+    """What a template says, as it is rendered: layouts and partials are in it already."""
+    said: dict[str, Any] = {part: getattr(wording.default, part) for part in _WORDS}
+    if wording.locales:
+        said["locales"] = {locale: vars(words) for locale, words in wording.locales.items()}
+    return said | ({"options": dict(wording.options)} if wording.options else {})

@@ -31,7 +31,6 @@ SOURCE = "api"
 BY = "journey test"
 _CHANNELS = {"send_sms": "sms", "send_push": "push"}
 _SLUG = re.compile(WORKFLOW_SLUG)
-_PARTS = ("subject", "preheader", "html", "text")
 
 
 def prepare(document: Document, room: Scratch) -> dict[str, int]:
@@ -94,7 +93,7 @@ def person_of(raw: Mapping[str, Any], place: str) -> Person:
 
 
 def _furnish(document: Document, now: datetime) -> None:
-    for position, template in enumerate(document.templates):
+    for position, template in sorted(enumerate(document.templates), key=lambda each: importing.rank(each[1])):
         _save_template(template, f"templates[{position}]", now)
     named = [*document.lists, *(slug for person in document.contacts for slug in person.get("lists") or ())]
     named += [deed.said["list"] for case in document.cases for deed in case.when if deed.kind == "add_to_list"]
@@ -106,13 +105,9 @@ def _furnish(document: Document, now: datetime) -> None:
 
 def _save_template(template: Mapping[str, Any], place: str, now: datetime) -> None:
     try:
-        templates.save_version(
-            slug=template["slug"],
-            name=str(template.get("name") or template["slug"]),
-            channel=str(template.get("channel") or "email"),
-            **{part: str(template.get(part) or "") for part in _PARTS},
-            now=now,
-        )
+        templates.save_version(**importing.template_of(template), now=now)
+    except BadDocument as error:
+        raise BadTestFile([Fault("type", str(error), (place,))]) from error
     except BadTemplate as error:
         raise BadTestFile([fault.below(place) for fault in error.faults]) from error
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from contacts.collect import strict_json
+from delivery.authoring import personal
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.references import reference_problems
@@ -31,12 +32,13 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class CallWebhookConfig(Strict):
     """`url` may hold variables in its path and query: {{contact.email}}, {{trigger.order_id}}. `body` is JSON whose
     texts may hold variables, and whose values may be {"ref": "trigger.NAME"}; without one, POST, PUT and PATCH send the
-    contact and the entry event."""
+    contact and the entry event. What PERSONAL_ATTRIBUTES marks is sent only where `allow_personal` names it."""
 
     url: Annotated[str, Field(min_length=1, max_length=2048)]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     headers: Annotated[dict[str, Annotated[str, Field(max_length=2000)]], Field(max_length=30)] = {}
     body: Any = None
+    allow_personal: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)] = []
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ class CallWebhook(StepType):
         yield from reference_problems(config.body, step, "config.body")
         for field, wrong in webhook_bodies.body_faults(config.body, "config.body"):
             yield Problem(step, field, "bad_value", wrong)
+        for field, text in webhook_bodies.texts(config.url, config.headers, config.body):
+            for shown in personal.faults(text, allowed=config.allow_personal):
+                yield Problem(step, field, shown.code, shown.msg)
         if unfit := strict_json.fault_in({"body": config.body}, strict_json.DOCUMENT):
             yield Problem(step, ".".join(["config", *map(str, unfit.loc)]), unfit.code, unfit.msg)
 
     def sentence(self, config: CallWebhookConfig) -> str:
-        given = config.model_dump(exclude_unset=True, include={"headers", "body"})
+        given = config.model_dump(exclude_unset=True, include={"headers", "body", "allow_personal"})
         with_ = f", with {phrases.settings(given)}" if given else ""
         return f"Call {config.method} {phrases.clipped(config.url)}{with_}, and wait for the answer"
 
@@ -110,7 +115,7 @@ def _answered(cohort: Cohort, member: Member, result: Result | None, now: dateti
 def _call(cohort: Cohort, member: Member, profile: Profile, config: CallWebhookConfig, now: datetime) -> Outcome:
     if hops.onward(member.trigger, cohort.workflow_slug) is None:
         return Advance(detail={"skipped": "loop", "journeys": hops.MOST})
-    standard = _standard_body(cohort, member, profile, now) if config.method in WITH_BODY else None
+    standard = _standard_body(cohort, member, profile, config, now) if config.method in WITH_BODY else None
     try:
         filled = webhook_bodies.fill(
             url=config.url,
@@ -137,14 +142,17 @@ def _call(cohort: Cohort, member: Member, profile: Profile, config: CallWebhookC
     return WaitUntil(now + PATIENCE, effects=(Calling(call),))
 
 
-def _standard_body(cohort: Cohort, member: Member, profile: Profile, now: datetime) -> dict[str, Any]:
+def _standard_body(
+    cohort: Cohort, member: Member, profile: Profile, config: CallWebhookConfig, now: datetime
+) -> dict[str, Any]:
+    fields, attributes = personal.without(profile.fields, profile.attributes, allowed=config.allow_personal)
     return {
         "type": "journey.step_reached",
         "timestamp": now.isoformat(),
         "data": {
             "workflow": cohort.workflow_slug,
             "step": cohort.step,
-            "contact": {**profile.fields, "attributes": dict(profile.attributes)},
+            "contact": {**fields, "attributes": attributes},
             "trigger": dict(member.trigger),
         },
     }

@@ -13,7 +13,7 @@ ENTRIES = (
         "sandbox",
         Sandbox,
         # its people report in SendGrid's words, signed with a key of their own
-        Vendor(lambda headers, body: webhook.is_genuine(headers, body, [key.public_key()]), webhook.read),
+        Vendor(lambda knock: webhook.is_genuine(knock.headers, knock.body, [key.public_key()]), webhook.read),
         channels=Sandbox.channels,
     ),
 )

@@ -66,7 +66,7 @@ def plan(mid: str, html: str) -> list[Deed]:
     """What becomes of this mail, in order. Pure.
 
     2 % bounce for good. Of the others 8 % are prefetched by a machine, 55 % opened, 15 % of those clicked where there
-    is a link, 0.5 % reported as spam, 1 % answered by unsubscribing."""
+    is a link, 0.1 % reported as spam, 1 % answered by unsubscribing: no sender who does nothing wrong is braked."""
     chance = _chances(mid)
     if does_bounce(mid):
         return [FIRST]
@@ -79,9 +79,9 @@ def plan(mid: str, html: str) -> list[Deed]:
         deeds.append(Deed("open", opened_after))
         if links and chance[5] < 0.15:
             deeds.append(Deed("click", opened_after + 0.3 + 2 * chance[6], links[int(chance[7] * len(links))]))
-    if chance[0] > 0.995:
+    if chance[0] > 0.999:
         deeds.append(Deed("complain", opened_after + 3))
-    elif chance[0] > 0.985:
+    elif chance[0] > 0.989:
         deeds.append(Deed("unsubscribe", opened_after + 3))
     return deeds
 
@@ -174,7 +174,7 @@ async def _post_webhook(body: bytes) -> None:
 
 async def _post_one_click(mail: Mail) -> None:
     """RFC 8058, as a mail program does it."""
-    url = mail.headers.get("List-Unsubscribe", "").strip().removeprefix("<").removesuffix(">")
+    url = mail.headers.get("List-Unsubscribe", "").partition(",")[0].strip().removeprefix("<").removesuffix(">")
     if url:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         await _post(url, b"List-Unsubscribe=One-Click", headers)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, transaction
 
 from contacts import chaos, clock
+from delivery import starts
 from delivery.models import SandboxMail
 from delivery.providers.base import ACCEPTED, AUTO_SUBMITTED, IN_DOUBT, NOT_STARTED, Answer, Letter, Provider
 from delivery.providers.sandbox import people as sandbox_people
@@ -19,12 +20,19 @@ from delivery.providers.sandbox import people as sandbox_people
 class Sandbox(Provider):
     name = "sandbox"
     is_throttled = False
+    marks_starts = True
+    does_track = True  # its people say so when they open and click
     channels = frozenset({"email", "sms", "push"})
 
     def deliver(self, letters: Iterable[Letter], *, start_before: float) -> dict[str, Answer]:
         taken = list(letters)
         if time.monotonic() > start_before and not chaos.mutant("no_lease_check"):
             return {letter.mid: Answer(NOT_STARTED, "lease_over") for letter in taken}
+        try:
+            for letter in taken:
+                starts.start(letter.mid)
+        except starts.Unwritable:
+            return {letter.mid: Answer(NOT_STARTED, "no_journal") for letter in taken}
         try:
             with transaction.atomic():
                 now = clock.now()

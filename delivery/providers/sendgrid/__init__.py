@@ -19,8 +19,10 @@ ENTRIES = (
     Entry(
         "sendgrid",
         SendGrid,
-        Vendor(lambda headers, body: webhook.is_genuine(headers, body, _keys()), webhook.read),
+        Vendor(lambda knock: webhook.is_genuine(knock.headers, knock.body, _keys()), webhook.read),
         needed=("SENDGRID_API_KEY",),
         advised=("SENDGRID_WEBHOOK_PUBLIC_KEY",),
+        spf_include="sendgrid.net",
+        dkim_selectors=("s1", "s2"),
     ),
 )

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -19,12 +16,17 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from sendgrid.helpers.eventwebhook import EventWebhookHeader
 
 from contacts.identifiers import canonical_email
-from delivery.webhooks import vocabulary
+from delivery.providers.base import setting
+from delivery.providers.sendgrid import words
+from delivery.webhooks import elements, machines, vocabulary
 from delivery.webhooks.base import Reading, Report
+from delivery.webhooks.elements import text
+from delivery.webhooks.machines import Hit, Machine
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LONGEST = 1000  # characters kept of a text
-KEPT = ("url", "reason", "response", "status", "type", "bounce_classification", "useragent", "attempt", "sg_event_id")
+KEPT = (
+    "url", "reason", "response", "status", "type", "bounce_classification", "useragent", "attempt", "sg_event_id",
+    "asm_group_id",
+)  # fmt: skip
 
 
 def is_genuine(headers: Mapping[str, str], body: bytes, keys: Sequence[str]) -> bool:
@@ -64,80 +66,60 @@ def _public_key(key: str) -> ec.EllipticCurvePublicKey:
 
 def read(body: bytes, received_at: datetime) -> Reading:
     """The reports in a body. Never raises; an object that stands alone is read as a list of one."""
-    try:
-        elements = json.loads(body)
-    except (ValueError, RecursionError):
-        return Reading(unread=("the body is not JSON",))
-    if isinstance(elements, dict):
-        elements = [elements]
-    if not isinstance(elements, list):
-        return Reading(unread=("the body is not a list",))
-    reports, unread = [], []
-    for position, element in enumerate(elements):
-        if isinstance(element, dict) and isinstance(element.get("event"), str) and element["event"]:
-            reports.append(_report(element, received_at))
-        else:
-            unread.append(f"element {position} is not an event")
-    return Reading(reports, unread)
+    return elements.reading(
+        lambda: elements.listed(elements.parsed(body)), lambda element: [_report(element, received_at)]
+    )
 
 
 def _report(element: Mapping[str, Any], received_at: datetime) -> Report:
     event = element["event"].lower()
+    if not event:
+        raise ValueError("an event without a name")
     kind = _kind(event, element)
-    mid, address = _uuid(element.get("mid")), _text(element.get("email"))
-    about = _text(element.get("url")) or _text(element.get("reason"))
-    told = [mid or canonical_email(address), event, _text(element.get("timestamp")), about]
+    mid, address = elements.uuid(element.get("mid")), text(element.get("email"))
+    about = text(element.get("url")) or text(element.get("reason"))
+    seen_by = _machine(kind, element)
     return Report(
         mid=mid,
         kind=kind,
-        occurred_at=_instant(element.get("timestamp"), received_at),
+        occurred_at=elements.instant(element.get("timestamp"), received_at),
         address=address,
-        is_machine=element.get("sg_machine_open") in (True, "true", 1),
-        detail={name: text for name in KEPT if (text := _text(element.get(name)))},
+        is_machine=seen_by is not None,
+        detail=elements.kept(element, KEPT) | ({"machine": seen_by.detail} if seen_by else {}),
         # the vendor's own id changes between deliveries of one event, so it is not what an event is known by
-        dedup=hashlib.sha256(json.dumps(told).encode()).digest(),
-        consequence=_consequence(kind, element),
+        dedup=elements.digest(mid or canonical_email(address), event, text(element.get("timestamp")), about),
+        consequence=_consequence(kind, event, element),
     )
 
 
 def _kind(event: str, element: Mapping[str, Any]) -> str:
-    kind = vocabulary.SENDGRID_EVENTS.get(event, vocabulary.UNKNOWN)
+    kind = words.EVENTS.get(event, vocabulary.UNKNOWN)
     if kind != vocabulary.HARD_BOUNCE:
         return kind
-    by_type = vocabulary.SENDGRID_BOUNCE_TYPES.get(_text(element.get("type")).lower())
-    by_class = vocabulary.SENDGRID_BOUNCE_CLASSES.get(_text(element.get("bounce_classification")).lower())
-    for_now = vocabulary.SOFT_BOUNCE if _text(element.get("status")).startswith("4.") else None
+    by_type = words.BOUNCE_TYPES.get(text(element.get("type")).lower())
+    by_class = words.BOUNCE_CLASSES.get(text(element.get("bounce_classification")).lower())
+    for_now = vocabulary.SOFT_BOUNCE if text(element.get("status")).startswith("4.") else None
     return by_type or by_class or for_now or kind
 
 
-def _consequence(kind: str, element: Mapping[str, Any]) -> tuple[str, str] | None:
+def _machine(kind: str, element: Mapping[str, Any]) -> Machine | None:
+    """SendGrid tells Apple's machines by itself, and of an open it says so either way."""
+    if kind not in (vocabulary.OPENED, vocabulary.CLICKED):
+        return None
+    reported = element.get("sg_machine_open") in (True, "true", 1)
+    return machines.machine(Hit(text(element.get("useragent")), kind == vocabulary.CLICKED, reported=reported))
+
+
+def _consequence(kind: str, event: str, element: Mapping[str, Any]) -> tuple[str, str] | None:
     if kind == vocabulary.REJECTED:
-        return vocabulary.SENDGRID_DROP_REASONS.get(_text(element.get("reason")).lower())
+        return words.DROP_REASONS.get(text(element.get("reason")).lower())
+    if event == "group_unsubscribe":
+        topic = _topics().get(text(element.get("asm_group_id")))
+        return (topic, "unsubscribe") if topic else vocabulary.CONSEQUENCES[kind]
     return vocabulary.CONSEQUENCES.get(kind)
 
 
-def _text(value: Any) -> str:
-    """A text or a number as text that PostgreSQL takes; anything else is empty."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    try:
-        text = str(value)
-    except ValueError:  # an integer of thousands of digits
-        return ""
-    return text[:LONGEST].replace("\x00", "").encode("utf-8", "replace").decode("utf-8").strip()
-
-
-def _uuid(value: Any) -> str | None:
-    try:
-        return str(UUID(_text(value)))
-    except ValueError:
-        return None
-
-
-def _instant(value: Any, received_at: datetime) -> datetime:
-    """Seconds since 1970, as a number or as text; what is no instant, or one to come, is when we heard of it."""
-    try:
-        instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=float(_text(value)))
-    except (ValueError, OverflowError):
-        return received_at
-    return instant if EARLIEST <= instant <= received_at else received_at
+def _topics() -> Mapping[str, str]:
+    """Our topics by the numbers of SendGrid's unsubscribe groups."""
+    pairs = (pair.partition("=") for pair in setting("SENDGRID_GROUPS").split(","))
+    return {number.strip(): topic.strip() for number, _, topic in pairs}

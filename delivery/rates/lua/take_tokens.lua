@@ -1,10 +1,17 @@
 -- Take up to `wanted` tokens from a bucket that fills at `rate` a second, by the clock of the Redis server.
 --
 -- KEYS[1]  hash {tokens, at}: what was left, and when (seconds). Absent: full. Expires once it would be full anyway.
+-- KEYS[2]  while it is there nothing is granted: the provider asked us to wait for as long as it lives
 -- ARGV     rate, capacity, wanted (negative: give back), spare (tokens that this caller leaves for others)
 -- Returns  {granted, milliseconds until one more can be granted (0 when anything was)}
 local rate, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
 local wanted, spare = tonumber(ARGV[3]), tonumber(ARGV[4])
+if wanted > 0 then
+  local held = redis.call('PTTL', KEYS[2])
+  if held > 0 then
+    return {0, held}
+  end
+end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')

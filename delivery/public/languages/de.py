@@ -1,0 +1,46 @@
+"""German."""
+
+from delivery.public.languages.words import PageWords
+
+WORDS = PageWords(
+    name="Deutsch",
+    unsubscribe_title="Abmelden",
+    unsubscribe_ask="Von unseren E-Mails abmelden?",
+    unsubscribe_explain="Wir senden dann keine Werbung mehr an die Adresse, an die dieser Link ging.",
+    unsubscribe_button="Abmelden",
+    unsubscribed_title="Sie sind abgemeldet",
+    unsubscribed_explain="Diese Adresse bekommt keine Werbung mehr von uns. Sie können diese Seite schließen.",
+    undo_button="Das war ein Versehen",
+    undone_title="Ihre Abmeldung ist zurückgenommen",
+    undone_explain="Was Sie auf dieser Seite abgestellt haben, ist wieder wie zuvor. Sie können diese Seite schließen.",
+    preferences_title="Was Sie von uns bekommen",
+    preferences_for="Für {address}",
+    topics_legend="Themen",
+    news_and_offers="Neuigkeiten und Angebote",
+    everything_else="Alles andere",
+    channels_legend="Wie wir Sie erreichen",
+    email="E-Mail",
+    sms="SMS",
+    push="Push-Nachrichten",
+    frequency_legend="Wie oft höchstens per E-Mail",
+    as_it_comes="So, wie es anfällt",
+    one_a_day="Eine E-Mail am Tag",
+    one_a_week="Eine E-Mail in der Woche",
+    as_it_is="So, wie es jetzt eingestellt ist",
+    save_button="Speichern",
+    all_off_button="Alles abstellen",
+    saved="Ihre Auswahl ist gespeichert.",
+    switched_off="Alles ist abgestellt. Sie bekommen keine Werbung mehr von uns.",
+    no_channel="Es ist kein Weg zu Ihnen ausgewählt, deshalb wird Ihnen nichts gesendet.",
+    blocked="Zurzeit schreiben wir nicht an diese Adresse, aus einem Grund, den diese Seite nicht ändern kann, zum "
+    "Beispiel weil frühere E-Mails zurückkamen. Ihre Auswahl bleibt erhalten.",
+    still_sent="Nachrichten, die Sie brauchen, etwa Belege, werden weiterhin gesendet.",
+    unknown_title="Dieser Link funktioniert nicht",
+    unknown_explain="Vielleicht wurde er abgeschnitten. Bitte öffnen Sie ihn noch einmal aus der E-Mail oder nutzen "
+    "Sie dort den Link zum Abmelden.",
+    too_many_title="Einen Moment bitte",
+    too_many_explain="Aus Ihrem Netz kamen zu viele Anfragen. Bitte versuchen Sie es in einer Minute noch einmal.",
+    footer_question="Sie möchten diese E-Mails nicht mehr?",
+    footer_unsubscribe="Abmelden",
+    footer_preferences="Auswählen, was Sie bekommen",
+)

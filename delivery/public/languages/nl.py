@@ -1,0 +1,46 @@
+"""Dutch."""
+
+from delivery.public.languages.words import PageWords
+
+WORDS = PageWords(
+    name="Nederlands",
+    unsubscribe_title="Afmelden",
+    unsubscribe_ask="Afmelden voor onze e-mails?",
+    unsubscribe_explain="We sturen dan geen reclame meer naar het adres waarnaar deze link is gestuurd.",
+    unsubscribe_button="Afmelden",
+    unsubscribed_title="U bent afgemeld",
+    unsubscribed_explain="Dit adres krijgt geen reclame meer van ons. U kunt deze pagina sluiten.",
+    undo_button="Dat was een vergissing",
+    undone_title="Uw afmelding is ongedaan gemaakt",
+    undone_explain="Wat u op deze pagina had uitgezet, is weer zoals het was. U kunt deze pagina sluiten.",
+    preferences_title="Wat u van ons krijgt",
+    preferences_for="Voor {address}",
+    topics_legend="Onderwerpen",
+    news_and_offers="Nieuws en aanbiedingen",
+    everything_else="Al het andere",
+    channels_legend="Hoe we u bereiken",
+    email="E-mail",
+    sms="Sms",
+    push="Pushmeldingen",
+    frequency_legend="Hoe vaak hoogstens per e-mail",
+    as_it_comes="Wanneer er nieuws is",
+    one_a_day="Eén e-mail per dag",
+    one_a_week="Eén e-mail per week",
+    as_it_is="Zoals nu ingesteld",
+    save_button="Opslaan",
+    all_off_button="Alles uitzetten",
+    saved="Uw keuzes zijn opgeslagen.",
+    switched_off="Alles is uitgezet. U krijgt geen reclame meer van ons.",
+    no_channel="Er is geen manier gekozen om u te bereiken, dus krijgt u niets toegestuurd.",
+    blocked="Op dit moment schrijven we niet naar dit adres, om een reden die deze pagina niet kan veranderen, "
+    "bijvoorbeeld omdat eerdere e-mails terugkwamen. Uw keuzes blijven bewaard.",
+    still_sent="Berichten die u nodig hebt, zoals kwitanties, worden nog steeds verstuurd.",
+    unknown_title="Deze link werkt niet",
+    unknown_explain="Misschien is hij afgebroken. Open hem opnieuw vanuit de e-mail, of gebruik daar de link om u "
+    "af te melden.",
+    too_many_title="Een ogenblik alstublieft",
+    too_many_explain="Er kwamen te veel verzoeken van uw netwerk. Probeer het over een minuut opnieuw.",
+    footer_question="Wilt u deze e-mails niet meer?",
+    footer_unsubscribe="Afmelden",
+    footer_preferences="Kiezen wat u krijgt",
+)

@@ -1,0 +1,46 @@
+"""Portuguese."""
+
+from delivery.public.languages.words import PageWords
+
+WORDS = PageWords(
+    name="Português",
+    unsubscribe_title="Cancelar subscrição",
+    unsubscribe_ask="Deixar de receber os nossos e-mails?",
+    unsubscribe_explain="Deixaremos de enviar mensagens publicitárias para o endereço que recebeu este link.",
+    unsubscribe_button="Cancelar subscrição",
+    unsubscribed_title="A sua subscrição foi cancelada",
+    unsubscribed_explain="Este endereço já não recebe mensagens publicitárias nossas. Pode fechar esta página.",
+    undo_button="Foi um engano",
+    undone_title="O cancelamento foi anulado",
+    undone_explain="O que desativou nesta página está de novo como antes. Pode fechar esta página.",
+    preferences_title="O que recebe de nós",
+    preferences_for="Para {address}",
+    topics_legend="Temas",
+    news_and_offers="Novidades e ofertas",
+    everything_else="Tudo o resto",
+    channels_legend="Como o contactamos",
+    email="E-mail",
+    sms="SMS",
+    push="Notificações push",
+    frequency_legend="Quantos e-mails, no máximo",
+    as_it_comes="Quando há novidades",
+    one_a_day="Um e-mail por dia",
+    one_a_week="Um e-mail por semana",
+    as_it_is="Como está definido agora",
+    save_button="Guardar",
+    all_off_button="Desativar tudo",
+    saved="As suas escolhas foram guardadas.",
+    switched_off="Está tudo desativado. Já não recebe mensagens publicitárias nossas.",
+    no_channel="Não está escolhida nenhuma forma de contacto, por isso nada lhe será enviado.",
+    blocked="De momento não escrevemos para este endereço por um motivo que esta página não pode alterar, por exemplo "
+    "porque e-mails anteriores foram devolvidos. As suas escolhas ficam guardadas.",
+    still_sent="As mensagens de que precisa, como recibos, continuam a ser enviadas.",
+    unknown_title="Este link não funciona",
+    unknown_explain="Talvez esteja incompleto. Abra-o de novo a partir do e-mail ou use lá o link para cancelar a "
+    "subscrição.",
+    too_many_title="Um momento, por favor",
+    too_many_explain="Chegaram demasiados pedidos da sua rede. Tente de novo dentro de um minuto.",
+    footer_question="Já não quer estes e-mails?",
+    footer_unsubscribe="Cancelar subscrição",
+    footer_preferences="Escolher o que recebe",
+)

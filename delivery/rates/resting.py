@@ -1,0 +1,116 @@
+"""A provider that cannot be reached rests, for longer each time; who can take over does, and nobody's attempt is lost.
+
+Only what provably did not start says so: no connection, or a 503 that means "not accepted". After LEAST batches in a
+row of which the provider took nothing it rests; when the rest is over one worker tries one small batch, and the others
+go on as if it rested still. Anything that it answers otherwise ends all that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+
+from delivery import signals
+from delivery.providers.base import ACCEPTED, REJECTED, RETRY, STOP, Answer
+from delivery.signals import TroubleNote
+
+log = logging.getLogger(__name__)
+
+LEAST = 2  # batches in a row
+TRIED = 5  # messages after a rest
+REST = 5  # times ESP_BACKOFF_MS: the first rest; each one after it is twice as long
+LONGEST_REST = timedelta(minutes=10)
+UNREACHABLE = frozenset({"no_connection", "unavailable"})
+
+
+@dataclass(frozen=True)
+class Health:
+    """What was known of a provider before a batch: how often in a row it had failed, and whether this batch is the one
+    that tries it after a rest."""
+
+    failures: int = 0
+    is_trial: bool = False
+
+
+def says(answers: Iterable[Answer], before: Health) -> bool | None:
+    """Whether the provider took part: True where it answered after it had failed, False where it could not be reached,
+    None where there is nothing to write down. Pure."""
+    given = list(answers)
+    if any(_was_reached(answer) for answer in given):
+        return True if before.failures else None
+    return False if any(_is_unreachable(answer) for answer in given) else None
+
+
+def _is_unreachable(answer: Answer) -> bool:
+    return answer.kind == RETRY and answer.reason in UNREACHABLE
+
+
+def _was_reached(answer: Answer) -> bool:
+    return answer.kind in {ACCEPTED, REJECTED, STOP} or (answer.kind == RETRY and answer.reason not in UNREACHABLE)
+
+
+def note(name: str, was_reached: bool, before: Health, *, now: datetime) -> None:
+    """Write down what `says` found, in the caller's transaction."""
+    if was_reached:
+        _is_well(name)
+    else:
+        _failed(name, before, now=now)
+
+
+def _is_well(name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE providers SET failures = 0, resting_until = NULL WHERE name = %s AND failures > 0", [name]
+        )
+        if cursor.rowcount:
+            log.warning("provider %s can be reached again", name)
+
+
+def _failed(name: str, before: Health, *, now: datetime) -> None:
+    """Batches that were under way when the rest began say nothing new."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO providers (name, failures) VALUES (%(name)s, 1)
+                ON CONFLICT (name) DO UPDATE SET failures = LEAST(providers.failures + 1, 1000)
+             WHERE %(is_trial)s OR providers.resting_until IS NULL OR providers.resting_until <= %(now)s
+            RETURNING failures
+            """,
+            {"name": name, "is_trial": before.is_trial, "now": now},
+        )
+        row = cursor.fetchone()
+        if row is None or row[0] < LEAST:
+            return
+        cursor.execute("UPDATE providers SET resting_until = %s WHERE name = %s", [now + rest(row[0]), name])
+    log.warning(
+        "provider %s cannot be reached, %d batches in a row: it rests for %.1f s",
+        name,
+        row[0],
+        rest(row[0]).total_seconds(),
+    )
+    if row[0] == LEAST:
+        signals.delivery_trouble.send(
+            sender=None, trouble=(TroubleNote("provider_rests", name, {"batches": row[0]}),), now=now
+        )
+
+
+def rest(failures: int) -> timedelta:
+    """How long after so many batches in a row, LEAST at the fewest. Pure."""
+    first = timedelta(milliseconds=REST * settings.ESP_BACKOFF_MS)
+    return min(first * 2 ** min(failures - LEAST, 20), LONGEST_REST)
+
+
+def try_again(name: str, *, now: datetime) -> bool:
+    """Whether the caller is the one who tries a provider whose rest is over. For the others it rests on meanwhile, also
+    if nothing is heard of the caller again. Commits by itself."""
+    until = now + timedelta(seconds=settings.ESP_TIMEOUT_SECONDS + settings.SEND_LEASE_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE providers SET resting_until = %s WHERE name = %s AND failures >= %s AND resting_until <= %s",
+            [until, name, LEAST, now],
+        )
+        return cursor.rowcount == 1
