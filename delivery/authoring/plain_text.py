@@ -6,7 +6,10 @@ readers, such as the line for the list of mails, is left out."""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html.parser import HTMLParser
+
+from delivery.authoring import mustache
 
 _SILENT = frozenset({"head", "script", "style", "title", "template"})
 _VOID = frozenset(
@@ -33,8 +36,10 @@ _BLOCKS = frozenset(
     | {f"h{level}" for level in range(1, 7)}
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden", re.IGNORECASE)
-_FOLLOWED = ("http://", "https://", "mailto:", "tel:")
+_FOLLOWED = ("http://", "https://", "mailto:", "tel:", "{{")
+_FILLED_FIRST = re.compile(r"\{\{\s*[{&=>]|<[^<>]*\bstyle\s*=\s*(\"[^\"]*\{\{|'[^']*\{\{)|<\s*/?\s*\{\{", re.IGNORECASE)
 _BULLET = re.compile(r"^\n? *(?:-|\d+\.) $")
+_REPEATED = re.compile(r"\{\{\s*[#^][^}]*\}\}\s*<(?:li|dt|dd|tr|td|th|tbody|caption)\b", re.IGNORECASE)
 RULE = "-" * 20
 
 
@@ -119,9 +124,26 @@ def from_html(html: str) -> str:
     reader = _Reader()
     reader.feed(html)
     reader.close()
-    lines = [_line(line) for line in "".join(reader.parts).split("\n")]
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
-    return text.strip()
+    return tidied("\n".join(_line(line) for line in "".join(reader.parts).split("\n")))
+
+
+@lru_cache(maxsize=256)
+def template_of(html: str) -> str | None:
+    """The text part of a template, as a template: read once, and not for every mail. None: it has to be made of each
+    filled mail, since what is filled in may be HTML, or decide what an element is, or how the lines of a list count."""
+    if _FILLED_FIRST.search(html) or _REPEATED.search(html):
+        return None
+    text = from_html(html)
+    try:
+        mustache.render(text, {}, escape=False)
+    except mustache.BadMustache:  # a section began in what is shown, and ended in what is not
+        return None
+    return text
+
+
+def tidied(text: str) -> str:
+    """Without the empty lines that what was left out leaves behind."""
+    return re.sub(r"\n\s*\n\s*\n", "\n\n", text).strip()
 
 
 def _line(line: str) -> str:

@@ -83,7 +83,9 @@ def render(words: Words, data: Mapping[str, Any], *, is_marketing: bool) -> Rend
     if html and preheader and "preheader" not in words.html:
         html = _after(_BODY_OPENS, html, _PREHEADER.format(escape(preheader)))
     if not text.strip():
-        text = plain_text.from_html(html)
+        source = plain_text.template_of(words.html)
+        made = None if source is None else plain_text.tidied(_fill("text", source, data, escape=False))
+        text = plain_text.from_html(html) if made is None else made
     if is_marketing:
         footer = _footer(data)
         html, text = footer.below_html(html) if html else "", footer.below_text(text)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from delivery.authoring.plain_text import from_html
+from delivery.authoring import mustache
+from delivery.authoring.plain_text import from_html, template_of, tidied
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,43 @@ def test_what_a_reader_without_html_sees(html, text):
 @given(some.text(alphabet="<>/ab=\"' lioutrdhp&;!-", max_size=60))
 def test_any_html_has_a_text(html):
     assert isinstance(from_html(html), str)
+
+
+DATA = {
+    "name": "Ana & Bo <b>",
+    "vip": True,
+    "url": "https://example.com/?a=1&b=2",
+    "rows": [{"what": "Tea", "price": "3"}, {"what": "Cake", "price": "5"}],
+}
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>Hello {{name}}{{^name}}there{{/name}},</p><p>{{#vip}}<b>Welcome</b>{{/vip}} back</p>",
+        '<p><a href="{{url}}">Look</a> and <a href="https://example.com/{{name}}">there</a></p>',
+        "<table>{{#rows}}<tr><td>{{what}}</td><td>{{price}}</td></tr>{{/rows}}</table><p>Bye</p>",
+        "<ul>{{#rows}}<li>{{what}}</li>{{/rows}}</ul>",
+        "<ol>{{#rows}}<li>{{what}}</li>{{/rows}}</ol>",
+        "<p>{{{name}}}</p>",
+        '<p style="display:{{hidden}}none">a</p><p>b</p>',
+        "{{#nobody}}<p>unseen</p>{{/nobody}}<p>seen</p>",
+        "<p>a</p>{{#nobody}}<p>unseen</p>{{/nobody}}<p>seen</p>",
+        "<div style='display:none'>{{#vip}}</div><p>x{{/vip}}</p><p>y</p>",
+    ],
+)
+def test_a_text_that_is_made_of_the_template_says_what_one_of_the_mail_says(html):
+    """Line breaks may differ: a section of blocks stands on lines of its own."""
+    try:
+        filled = mustache.render(html, DATA, escape=True)
+    except mustache.BadMustache:
+        return
+    source = template_of(html)
+    text = from_html(filled) if source is None else tidied(mustache.render(source, DATA, escape=False))
+    assert text.split() == from_html(filled).split()
+
+
+@pytest.mark.parametrize("html", ["<p>{{{x}}}</p>", "<p>{{&x}}</p>", "<ol>{{#a}}<li>b</li>{{/a}}</ol>"])
+def test_what_has_to_be_filled_first_is_no_template_of_a_text(html):
+    assert template_of(html) is None
+    assert template_of("<p>{{x}}</p>") == "{{x}}"
