@@ -18,7 +18,8 @@ from contacts.consent import Consent
 from contacts.identifiers import Identifiers
 from contacts.models import Contact, ImportReject, ImportRun
 from contacts.quarantine import Refused, write
-from delivery import suppression
+from delivery import devices, suppression
+from delivery.devices import NewDevice
 from delivery.models import StaffNotice, WebhookDelivery
 from delivery.webhooks import feedback
 from scoring import checks
@@ -61,6 +62,8 @@ def live() -> int:
     api = Api(make_key("events:write", "contacts:read", "contacts:write", "admin"))
     assert api.call("POST", "/api/v1/contacts", json.dumps(PERSON).encode()).status_code == 201
     who = Contact.objects.get(external_id=EXTERNAL)
+    device = NewDevice("fcm", f"{CANARY}-registration-of-a-telephone", agent=f"The telephone of {CANARY}")
+    transactions.run(lambda now: devices.register(who.pk, device, now=now))
     _do_things(api, who)
     _travel(who.pk)
     _send_on_errands(who.pk)
