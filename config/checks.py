@@ -96,11 +96,19 @@ def _delivery() -> Iterator[CheckMessage]:
     for channel in CHANNELS:
         for name in names(channel):
             yield from _provider(channel, name, entries().get(name))
-    provider = settings.EMAIL_PROVIDER
-    if _reaches_people() and settings.TIME_SPEED > 1:
+    if settings.EMAIL_FALLBACK_PROVIDER == "sandbox" and _leaves(settings.EMAIL_PROVIDER):
         yield Error(
-            f"TIME_SPEED is {settings.TIME_SPEED:g} and EMAIL_PROVIDER is {provider}: real people would get the "
-            "messages of weeks within minutes.",
+            f"EMAIL_FALLBACK_PROVIDER is sandbox and EMAIL_PROVIDER is {settings.EMAIL_PROVIDER}: what the sandbox "
+            "takes over counts as sent and reaches nobody.",
+            hint="Name a provider that delivers, or leave EMAIL_FALLBACK_PROVIDER empty: then messages wait.",
+            id="carillon.E015",
+        )
+    provider = settings.EMAIL_PROVIDER
+    leaving = [f"{channel.upper()}_PROVIDER is {names(channel)[0]}" for channel in CHANNELS if _is_real(channel)]
+    if leaving and settings.TIME_SPEED > 1:
+        yield Error(
+            f"TIME_SPEED is {settings.TIME_SPEED:g} and {leaving[0]}: real people would get the messages of weeks "
+            "within minutes.",
             hint="Time runs faster than life with the sandbox only: unset TIME_SPEED.",
             id="carillon.E013",
         )
@@ -204,9 +212,20 @@ def _is_shorter(one: str, other: str) -> bool:
 
 def _reaches_people() -> bool:
     """Whether messages leave this machine: not with the sandbox, nor with a stub in the provider's place."""
-    if settings.EMAIL_PROVIDER == "sendgrid":
-        return urlsplit(settings.SENDGRID_API_URL).hostname not in LOOPBACK
-    return settings.EMAIL_PROVIDER != "sandbox"
+    return _leaves(settings.EMAIL_PROVIDER)
+
+
+def _is_real(channel: str) -> bool:
+    """Whether messages of the channel leave this machine, by any of its providers."""
+    from delivery.providers import names
+
+    return any(map(_leaves, names(channel)))
+
+
+def _leaves(provider: str) -> bool:
+    from delivery.providers.base import setting
+
+    return provider != "sandbox" and urlsplit(setting(f"{provider.upper()}_API_URL")).hostname not in LOOPBACK
 
 
 def _faces_the_world() -> bool:

@@ -8,7 +8,7 @@ longer is configured for is not asked of it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,7 +33,7 @@ MARGIN = timedelta(minutes=1)  # before the provider forgets the key
 # asked, so that a worker that dies over it is not followed by another one at once.
 _TAKE = """
     WITH found AS (
-        SELECT o.message_id, o.lease_until, first.provider, first.at
+        SELECT o.message_id, first.provider, first.at
           FROM outbox o
           JOIN LATERAL (
                SELECT provider, at FROM contact_send_log
@@ -43,7 +43,7 @@ _TAKE = """
            AND first.provider = ANY(%(able)s)
          ORDER BY o.message_id LIMIT %(limit)s
            FOR UPDATE OF o SKIP LOCKED)
-    UPDATE outbox o SET due_at = %(now)s + (%(now)s - found.lease_until)
+    UPDATE outbox o SET due_at = %(now)s + (%(now)s - found.at)
       FROM found JOIN messages m ON m.id = found.message_id
      WHERE o.message_id = found.message_id
     RETURNING o.message_id, m.public_id::text, o.channel, found.provider, found.at
@@ -60,6 +60,11 @@ _READ = """
 _START = """
     UPDATE outbox SET state = 'sending', attempt = attempt + 1, claimed_at = %s, lease_until = %s
      WHERE message_id = ANY(%s)
+"""
+
+_AS_OLD_AS_IT_WAS = """
+    UPDATE outbox o SET lease_until = r.lease_until
+      FROM unnest(%s::bigint[], %s::timestamptz[]) AS r (message_id, lease_until) WHERE o.message_id = r.message_id
 """
 
 
@@ -122,7 +127,8 @@ def _repeat(provider: Provider, doubts: Sequence[_Doubt]) -> None:
     if claims:
         start_before = t0 + sending.START_SHARE * settings.SEND_LEASE_SECONDS
         answered = sending.hand_over(provider, claims, start_before=start_before)
-        transactions.run(lambda now: _record(provider.name, answered, now))
+        since = {doubt.message_id: doubt.claimed_at for doubt in doubts}
+        transactions.run(lambda now: _record(provider.name, answered, since, now))
 
 
 def _claim(provider: Provider, doubts: Sequence[_Doubt], now: datetime) -> list[gate.Claim]:
@@ -183,8 +189,9 @@ def _due(  # noqa: PLR0917  (the columns of a row)
     )
 
 
-def _record(provider: str, answered: Sequence[Answered], now: datetime) -> None:
-    """Accepted ends the doubt. Any other answer may have been given before the provider looked for the key."""
+def _record(provider: str, answered: Sequence[Answered], since: Mapping[int, datetime], now: datetime) -> None:
+    """Accepted ends the doubt. Any other answer may have been given before the provider looked for the key; then the
+    doubt is as old as it was (`since`: the claim that it is about), and its deadline comes no later."""
     still_open = ledger.lock_open([each.claim.due.message_id for each in answered])
     accepted: list[Entry] = []
     doubtful: list[Entry] = []
@@ -199,6 +206,10 @@ def _record(provider: str, answered: Sequence[Answered], now: datetime) -> None:
             doubtful.append(_entry(each.claim, "deferred", reason, provider, each.answer))
     ledger.close(accepted, now=now)
     ledger.doubt(doubtful, now=now)
+    lease = timedelta(seconds=settings.SEND_LEASE_SECONDS)
+    of = [entry.message_id for entry in doubtful]
+    with connection.cursor() as cursor:
+        cursor.execute(_AS_OLD_AS_IT_WAS, [of, [since[message_id] + lease for message_id in of]])
     facts.record([facts.once(entry.message_id, facts.SENT, now) for entry in accepted], now=now)
     if stops := [each.answer for each in answered if each.answer.kind == base.STOP]:
         stopping.stop(provider, f"{stops[0].code} {stops[0].reason}", now=now)

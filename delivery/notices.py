@@ -24,7 +24,7 @@ from delivery.authoring import rendering
 from delivery.outbox import LANES
 from delivery.providers import base
 from delivery.providers.base import Answer, Letter
-from delivery.rates import stopping, throttle
+from delivery.rates import resting, routes, stopping, throttle
 from delivery.verdicts import ALL
 
 BATCH = 50
@@ -107,10 +107,15 @@ def waiting(lane: str, *, now: datetime) -> int:
 
 def deliver_batch(lane: str) -> bool:
     """Send what is due in the lane, at most one batch. Returns whether there was anything to do."""
-    provider = providers.email()
-    wanted = waiting(lane, now=clock.now())
-    if not wanted or stopping.is_stopped(provider.name):
+    now = clock.now()
+    wanted = waiting(lane, now=now)
+    if not wanted:
         return False
+    way = routes.way("email", now=now)
+    if not way.classes or (way.health.is_trial and not resting.try_again(way.provider, now=now)):
+        return False  # nobody takes mail now
+    provider = providers.named(way.provider)
+    wanted = min(wanted, resting.TRIED) if way.health.is_trial else wanted
     if provider.is_throttled:
         wanted = throttle.take(provider.name, wanted, lane=lane).count
         if not wanted:
@@ -125,6 +130,8 @@ def deliver_batch(lane: str) -> bool:
         start_before = t0 + START_SHARE * settings.SEND_LEASE_SECONDS
         answers = provider.deliver(letters, start_before=start_before)
         transactions.run(lambda now: _record(provider.name, claims, answers, now))
+        if (was_reached := resting.says(answers.values(), way.health)) is not None:
+            transactions.run(lambda now: resting.note(provider.name, was_reached, way.health, now=now))
     return taken > 0
 
 
@@ -224,6 +231,8 @@ def _record(provider: str, claims: Sequence[_Claim], answers: dict[str, Answer],
                 closed.append((claim.id, answer.kind, answer.reason))
             elif answer.kind in (base.NOT_STARTED, base.STOP):
                 again.append((claim.id, now, claim.attempt))
+            elif answer.kind == base.RETRY and answer.reason == outcomes.NO_CONNECTION:  # not the notice's fault
+                again.append((claim.id, now + outcomes.pause(attempt, answer.retry_after), claim.attempt))
             elif attempt >= settings.ESP_MAX_ATTEMPTS:
                 closed.append((claim.id, "rejected", "retries_exhausted"))
             else:

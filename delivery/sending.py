@@ -14,6 +14,7 @@ between T1 and T2 leaves messages `sending`, which become in doubt and are never
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -31,6 +32,8 @@ from delivery.providers.base import NOT_STARTED, REJECTED, Answer, Letter, Writi
 from delivery.public import links, unsubscribing
 from delivery.rates import resting, routes, senders, throttle, tokens
 from delivery.rates.routes import Way
+
+log = logging.getLogger(__name__)
 
 BATCH = 100  # so many requests at once, and so long a list for one look at the clock
 START_SHARE = 0.9  # of the lease
@@ -133,6 +136,9 @@ def hand_over(
                 yield write(claim, wordings[claim.due.template_version_id], is_tracked=is_tracked)
             except UnableToRender as error:
                 unwritten[claim.due.public_id] = Answer(REJECTED, "render_error", said=str(error))
+            except Exception as error:  # a fault of ours in one letter must not leave all the others in doubt
+                log.error("message %s could not be written: %s", claim.due.message_id, type(error).__name__)
+                unwritten[claim.due.public_id] = Answer(REJECTED, "render_error", said=type(error).__name__)
 
     late = Answer(NOT_STARTED, "lease_over")
 

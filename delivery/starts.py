@@ -44,7 +44,11 @@ class _Box:
     path: Path
 
     def write(self, words: str) -> None:
-        os.write(self.file, words.encode("ascii"))
+        """All of it: half a line would make the next one unreadable, and a start in it unknown. Raises OSError."""
+        told = words.encode("ascii")
+        if os.write(self.file, told) != len(told):
+            self.empty()
+            raise OSError("half a line was written")
 
     def empty(self) -> None:
         os.ftruncate(self.file, 0)

@@ -9,7 +9,7 @@ the address can start any more.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -135,6 +135,25 @@ def release_at(address_ids: Collection[int], *, scopes: Collection[str], reason:
              WHERE address_id = ANY(%s) AND released_at IS NULL AND scope = ANY(%s) AND reason = %s
             """,
             [now, by, list(address_ids), list(scopes), reason],
+        )
+        return cursor.rowcount
+
+
+def take_back(said: Mapping[int, datetime], *, scope: str, reason: str, by: str, now: datetime) -> int:
+    """Release what the people of these addresses took back at that instant, under the locks that the caller's
+    transaction holds: what stood then, and what a webhook told of, whose words were put in order before. What they
+    asked for since by another way stands."""
+    if not said:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE suppressions s SET released_at = %s, released_by = %s
+              FROM unnest(%s::bigint[], %s::timestamptz[]) AS r (address_id, said_at)
+             WHERE s.address_id = r.address_id AND s.released_at IS NULL AND s.scope = %s AND s.reason = %s
+               AND (s.created_at <= r.said_at OR s.source LIKE 'webhook:%%')
+            """,
+            [now, by, list(said), list(said.values()), scope, reason],
         )
         return cursor.rowcount
 

@@ -71,7 +71,8 @@ def _trouble(kind: str, name: str, at: datetime | None, now: datetime) -> Troubl
         said = f"Reports of providers wait for {_long(age)} ({name} not taken in yet)"
         return Trouble("webhooks", said, "admin:delivery_posttally_changelist")
     if kind == "parked":
-        said = f"{name} reports of the past day name messages that are not here: another installation's, or lost ones"
+        reports = "report" if name == "1" else "reports"
+        said = f"{name} {reports} of the past day on messages that are not here: another installation's, or lost ones"
         return Trouble("parked", said, "admin:delivery_posttally_changelist")
     return None
 

@@ -16,9 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from contacts import clock
+from contacts import clock, identifiers
 from contacts.faults import Fault
-from contacts.identifiers import canonical, is_email
+from contacts.identifiers import canonical
 from contacts.models import Contact, ContactIdentity
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest, refuse_null_characters
@@ -169,14 +169,28 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
 
 
 class NewSuppressionSerializer(serializers.Serializer[Any]):
+    """`address`: an e-mail address or a telephone number."""
+
     address = serializers.CharField(max_length=320)
     scope = serializers.CharField(max_length=100, default=suppression.ALL)
     reason = serializers.ChoiceField(choices=REASONS, default="manual")
 
     def validate_address(self, address: str) -> str:
-        if not is_email(address.strip()):
-            raise serializers.ValidationError("is not an e-mail address", code="email")
-        return address.strip()
+        channel, told = _named(address)
+        if identifiers.fault("email" if channel == "email" else "phone", told):
+            raise serializers.ValidationError("is neither an e-mail address nor a telephone number", code="address")
+        return told
+
+
+def _named(address: str) -> tuple[str, str]:
+    """Its channel, and the address without what people write around it."""
+    return ("email", address.strip()) if "@" in address else ("sms", canonical("phone", address))
+
+
+def _at(given: str) -> Q:
+    """The address's rows, however it is written."""
+    channel, address = _named(given)
+    return Q(address__channel=channel, address__key_hash__in=addresses.keys(channel, address))
 
 
 class Suppressions(ListAPIView[Suppression]):
@@ -191,7 +205,7 @@ class Suppressions(ListAPIView[Suppression]):
         rows = Suppression.objects.select_related("address")
         address = self.request.query_params.get("address")
         if address:
-            rows = rows.filter(address__channel="email", address__key_hash__in=addresses.keys("email", address))
+            rows = rows.filter(_at(address))
         return rows
 
     def post(self, request: Request) -> Response:
@@ -199,10 +213,9 @@ class Suppressions(ListAPIView[Suppression]):
         given = NewSuppressionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         wanted = given.validated_data
-        suppression.suppress(channel="email", source="api", now=clock.now(), **wanted)
-        standing = Suppression.objects.select_related("address").filter(
-            address__channel="email", address__key_hash__in=addresses.keys("email", wanted["address"]), released_at=None
-        )
+        channel, _ = _named(wanted["address"])
+        suppression.suppress(channel=channel, source="api", now=clock.now(), **wanted)
+        standing = Suppression.objects.select_related("address").filter(_at(wanted["address"]), released_at=None)
         return Response(SuppressionSerializer(standing.filter(reason=wanted["reason"]).latest("id")).data, status=201)
 
 

@@ -89,6 +89,8 @@ class MissingShape(serializers.Serializer[Any]):
 
 
 class TestInput(serializers.Serializer[Any]):
+    """`to`: a list of addresses; one alone may stand without a list."""
+
     to = serializers.ListField(child=serializers.CharField(max_length=LONGEST_NAME), min_length=1, max_length=20)
     contact = serializers.CharField(max_length=LONGEST_NAME, allow_blank=True, default="")
     locale = serializers.CharField(max_length=LONGEST_LOCALE, allow_blank=True, default=None, allow_null=True)
@@ -231,7 +233,10 @@ class TemplateTest(APIView):
     def post(self, request: Request, slug: str) -> Response:
         """The live version, its subject marked, to addresses of ours. `contact` needs contacts:read."""
         find(slug)
-        given = _validated(TestInput, body_of(request))
+        data = body_of(request)
+        if isinstance(data.get("to"), str):
+            data = {**data, "to": [data["to"]]}
+        given = _validated(TestInput, data)
         person = person_of(request, given["contact"])
         to = _tried(
             lambda now: test_sends.send(

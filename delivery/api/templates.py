@@ -18,6 +18,7 @@ from contacts import transactions
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
 from delivery.authoring import checks, sources, templates
+from delivery.authoring import locales as languages
 from delivery.authoring.sources import Manuscript, Writing
 from delivery.authoring.templates import BadTemplate
 from delivery.models import Template
@@ -63,12 +64,19 @@ class Draft(serializers.Serializer[Any]):
 
 
 class WordsInput(Draft):
-    """A template as it is written. `kind`: message, layout or partial; it never changes."""
+    """A template as it is written. `kind`: message, layout or partial; it never changes. `locale`: the language that
+    these words are in; of a template that is there only that language is written, and all others stay as they are."""
 
     slug = serializers.SlugField(max_length=100)
     name = serializers.CharField(max_length=200, required=False, default="")
     channel = serializers.ChoiceField(["email", "sms", "push"], default="email")
     kind = serializers.ChoiceField(KINDS, required=False, default="")
+    locale = serializers.CharField(max_length=languages.LONGEST, required=False, allow_blank=True, allow_null=True)
+
+    def validate_locale(self, locale: str | None) -> str:
+        if locale and not languages.canonical(locale):
+            raise serializers.ValidationError("expected the tag of a language, such as de or pt-BR", code="locale")
+        return languages.canonical(locale or "")
 
 
 class TemplateShape(serializers.ModelSerializer[Template]):
@@ -133,16 +141,36 @@ def save(data: dict[str, Any], *, by: str) -> Template:
     """Write the words as the live version. Raises BadRequest (400) where they cannot be read."""
     given = WordsInput(data=data)
     given.is_valid(raise_exception=True)
-    words = {**given.validated_data, "name": given.validated_data["name"] or given.validated_data["slug"]}
+    words = dict(given.validated_data)
+    locale = words.pop("locale", "")
 
     def work(now: datetime) -> int:
-        return templates.save_version(**words, saved_by=by, now=now)
+        known = Template.objects.filter(slug=words["slug"]).select_related("live_version")
+        template = known.select_for_update(no_key=True, of=("self",)).first()
+        written = _in_one_language(words, locale, template) if locale and template is not None else words
+        name = words["name"] or (template.name if template is not None else words["slug"])
+        return templates.save_version(**{**written, "name": name}, saved_by=by, now=now)
 
     try:
         transactions.run(work)
     except BadTemplate as error:
         raise problem(error) from error
     return find(words["slug"])
+
+
+def _in_one_language(words: dict[str, Any], locale: str, template: Template) -> dict[str, Any]:
+    """The live version with these words in that language."""
+    if template.live_version is None:
+        return words
+    template.live_version.template = template
+    live = sources.manuscript_of(template.live_version)
+    own = {name: words[name] for name in (*sources.PARTS, "source") if words[name]}
+    return {
+        **words,
+        **vars(live.writing),
+        "locales": {**live.locales, **words["locales"], locale: own},
+        "options": words["options"] or live.options,
+    }
 
 
 class TemplateList(ListAPIView[Template]):
@@ -171,7 +199,8 @@ class TemplateDetail(APIView):
 
     @extend_schema(request=WordsInput, responses=CheckedShape)
     def put(self, request: Request, slug: str) -> Response:
-        """The next version, whole: languages that are not given are gone. The slug is the address's."""
+        """The next version, whole: languages that are not given are gone, unless `locale` says that these words are one
+        of them. The slug is the address's."""
         data = {"name": find(slug).name, **body_of(request), "slug": slug}
         return Response(CheckedShape(save(data, by=writer(request))).data)
 

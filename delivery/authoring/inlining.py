@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import css_inline
 
 from contacts.faults import Fault
 from delivery.authoring import tags
+from delivery.authoring.html_reading import Reader
 
 _UNREAD = frozenset({"style", "script", "title", "textarea"})
 _STYLE = re.compile(r"<style\b", re.IGNORECASE)
@@ -74,7 +74,7 @@ def _reading(html: str) -> list[str]:
     return [piece for piece in "".join(reader.pieces).split("\n") if piece]
 
 
-class _Reader(HTMLParser):
+class _Reader(Reader):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.pieces: list[str] = []

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
 from delivery.authoring import tags
+from delivery.authoring.html_reading import Reader
 
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
@@ -122,7 +122,7 @@ def hides_all(html: str, name: str) -> bool:
     return bool(links) and all(link.is_hidden for link in links)
 
 
-class _Reader(HTMLParser):
+class _Reader(Reader):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.found = Markup()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from html.parser import HTMLParser
 
 from delivery.authoring import mustache
+from delivery.authoring.html_reading import Reader
 
 _SILENT = frozenset({"head", "script", "style", "title", "template"})
 _VOID = frozenset(
@@ -43,7 +43,7 @@ _REPEATED = re.compile(r"\{\{\s*[#^][^}]*\}\}\s*<(?:li|dt|dd|tr|td|th|tbody|capt
 RULE = "-" * 20
 
 
-class _Reader(HTMLParser):
+class _Reader(Reader):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []

@@ -5,8 +5,9 @@ from django.db.models.functions import Now
 
 
 class Provider(models.Model):
-    """A row exists once a provider was used. Stopped by a 401 or 403; its messages stay queued until it is resumed.
-    Resting for a while after it could not be reached several times in a row: what it did not start may go elsewhere."""
+    """A row exists once there was trouble, or somebody looked; without one it runs. Stopped by a 401 or 403; its
+    messages stay queued until it is resumed. Resting for a while after it could not be reached several times in a row:
+    what it did not start may go elsewhere."""
 
     name = models.TextField(primary_key=True)
     stopped_at = models.DateTimeField(null=True, blank=True)

@@ -27,10 +27,14 @@ class ProviderAdmin(RecordAdmin):
     list_display_links = ("provider",)
     ordering = ("name",)
     record_template = "admin/delivery/provider.html"
-    empty = Empty("dns", "No provider was used yet", "The first message makes the row of the provider that sends it.")
+    empty = Empty("dns", "No provider is set up", "EMAIL_PROVIDER names the one that sends e-mails.")
 
     def may_resume(self, request: HttpRequest) -> bool:
         return request.user.has_perm("delivery.change_provider")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        provider_roles.enlist()
+        return super().changelist_view(request, extra_context)
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
         counts = provider_roles.lately([row.name for row in rows], now=now)

@@ -46,8 +46,3 @@ def named(name: str) -> Provider:
         known = ", ".join(sorted(name for name, entry in entries().items() if entry.make))
         raise ImproperlyConfigured(f"{name!r} is none of the providers {known}")
     return entry.make()
-
-
-def email() -> Provider:
-    """The first choice for e-mail."""
-    return named(settings.EMAIL_PROVIDER)

@@ -64,7 +64,7 @@ def hand_over(given: Iterable[Letter], write: Callable[[Letter], Request], *, st
             request = write(letters.checked(letter) if letter.channel == "email" else letter)
         except Misconfigured as error:
             answers[letter.mid] = Answer(STOP, "misconfigured", said=str(error))
-        except ValueError as error:
+        except Exception as error:  # a package's own fault, too: the letters on their way are waited for all the same
             answers[letter.mid] = Answer(REJECTED, "invalid_message", said=type(error).__name__)
         else:
             waiting[letter.mid] = transport.start(send(request, start_before, mid=letter.mid))

@@ -16,8 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
+from contacts import transactions
 from delivery import addresses, suppression
 from delivery.suppression import NewSuppression
 from delivery.webhooks import feedback, vocabulary
@@ -94,15 +95,20 @@ def unsubscribe(token: str, *, source: str, now: datetime) -> None:
     public_id = message_named(token)
     if public_id is None:
         return
-    with transaction.atomic(durable=True):
+
+    def work(_: datetime) -> int | None:
         sent = sent_to(public_id)
         address_id = sent.row(now=now) if sent else None
         if sent is None or address_id is None:
-            return
+            return None
+        _lock(sent.message_id, address_id)
         _note(public_id, vocabulary.UNSUBSCRIBED, source=source, now=now)
-        addresses.lock([address_id])
         suppression.record([NewSuppression(address_id, sent.channel, REASON, source, sent.message_id)], now=now)
-    suppression.drain([address_id])
+        return address_id
+
+    address_id = transactions.run(work)  # a mail program asks once: a lock that was not to be had is no answer
+    if address_id is not None:
+        suppression.drain([address_id])
 
 
 def undo(token: str, *, evidence: Mapping[str, Any], now: datetime) -> bool:
@@ -112,12 +118,13 @@ def undo(token: str, *, evidence: Mapping[str, Any], now: datetime) -> bool:
     public_id = message_named(token)
     if public_id is None:
         return False
-    with transaction.atomic(durable=True):
+
+    def work(_: datetime) -> bool:
         sent = sent_to(public_id)
         address_id = sent.row(now=now) if sent else None
         if sent is None or address_id is None:
             return False
-        addresses.lock([address_id])
+        _lock(sent.message_id, address_id)
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -131,7 +138,16 @@ def undo(token: str, *, evidence: Mapping[str, Any], now: datetime) -> bool:
         if released:
             about = f"{released[0]}:"
             _note(public_id, vocabulary.RESUBSCRIBED, source="page", now=now, about=about, detail=evidence)
-    return bool(released)
+        return bool(released)
+
+    return transactions.run(work)
+
+
+def _lock(message_id: int, address_id: int) -> None:
+    """The message, then the address, before anything of the outbox: as by whoever folds a report or sends again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM messages WHERE id = %s FOR NO KEY UPDATE", [message_id])
+    addresses.lock([address_id])
 
 
 def sent_to(public_id: str) -> SentTo | None:

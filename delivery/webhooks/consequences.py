@@ -229,7 +229,8 @@ def _hear(address_ids: Collection[int], *, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT ON (detail->>'address_id') (detail->>'address_id')::bigint, kind, provider
+            SELECT DISTINCT ON (detail->>'address_id') (detail->>'address_id')::bigint, kind, provider,
+                   occurred_at
               FROM message_feedback
              WHERE kind IN ('unsubscribed', 'resubscribed') AND detail->>'address_id' = ANY(%s)
                AND detail->>'is_last_word' = 'true'
@@ -240,9 +241,9 @@ def _hear(address_ids: Collection[int], *, now: datetime) -> None:
         words = cursor.fetchall()
     stops = [
         NewSuppression(row, "sms", "unsubscribe", f"webhook:{by}")
-        for row, kind, by in words
+        for row, kind, by, _ in words
         if kind == vocabulary.UNSUBSCRIBED
     ]
     suppression.record(stops, now=now)
-    starts = [address_id for address_id, kind, _ in words if kind == vocabulary.RESUBSCRIBED]
-    suppression.release_at(starts, scopes=["sms"], reason="unsubscribe", by=BY_KEYWORD, now=now)
+    starts = {address_id: at for address_id, kind, _, at in words if kind == vocabulary.RESUBSCRIBED}
+    suppression.take_back(starts, scope="sms", reason="unsubscribe", by=BY_KEYWORD, now=now)

@@ -261,6 +261,13 @@ def test_a_page_of_messages_costs_the_same_however_they_are_asked_for(maya, town
 # -- providers ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_provider_in_use_that_never_had_trouble_is_listed(maya, town, settings):
+    Provider.objects.all().delete()
+    settings.EMAIL_PROVIDER, settings.EMAIL_FALLBACK_PROVIDER = "sandbox", "sendgrid"
+    page = maya.get(reverse("admin:delivery_provider_changelist")).content.decode()
+    assert "Takes email" in page and "email, where sandbox cannot" in page and "Running" in page
+
+
 def test_a_provider_that_rests_says_who_takes_over_and_is_resumed(maya, town, settings):
     settings.EMAIL_PROVIDER, settings.EMAIL_FALLBACK_PROVIDER = "sendgrid", "sandbox"
     Provider.objects.filter(pk="sendgrid").update(

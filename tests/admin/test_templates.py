@@ -252,7 +252,8 @@ def test_contacts_are_found_by_how_their_address_begins_or_by_any_identifier(may
 # -- tests and seeds ---------------------------------------------------------------------------------------------------
 
 
-def test_a_test_goes_to_colleagues_alone_with_the_words_as_they_stand(maya, town):
+def test_a_test_goes_to_colleagues_alone_with_the_words_as_they_stand(maya, town, settings):
+    settings.EMAIL_PROVIDER = "sendgrid"
     answer = post(maya, page("test"), {"draft": draft(), "as": town.ana.email, "to": ["maya@example.com"]})
     assert answer.status_code == 200, answer.json()
     notice = StaffNotice.objects.latest("id")

@@ -236,6 +236,22 @@ def test_nothing_that_is_written_or_known_of_a_contact_runs_in_the_preview(brows
         assert page.evaluate("window.broken") is None
 
 
+@pytest.mark.parametrize(
+    "html", ["<p>Words</p>", "<!doctype html><html lang='en'><body><header><p>Words</p></header></body></html>"]
+)
+def test_a_mail_without_a_head_can_be_read_in_the_dark(browser, live_server, town, html):
+    templates.save_version(slug="bare", name="Bare", subject="S", html=html, now=clock.now())
+    with visiting(browser, live_server.url, policy=True) as visitor:
+        visitor.go(page_of(Template.objects.get(slug="bare")))
+        page = visitor.page
+        page.wait_for_selector(".ed-is-ready")
+        words = page.frame_locator(FRAME).get_by_text("Words", exact=True)
+        words.wait_for()
+        page.click("[data-mode=dark]")
+        page.frame_locator(FRAME).locator("meta[name=color-scheme][content=dark]").wait_for(state="attached")
+        assert words.evaluate("words => getComputedStyle(words).color") == "rgb(255, 255, 255)"
+
+
 def test_a_finding_leads_to_its_field_and_a_mistake_keeps_the_words(browser, live_server, welcome):
     with visiting(browser, live_server.url, policy=True) as visitor:
         visitor.go(page_of(welcome))

@@ -15,6 +15,12 @@ SENDGRID = {
     "SENDGRID_WEBHOOK_PUBLIC_KEY": "key",
     "POSTAL_ADDRESS": "Bells Ltd, 1 High Street",
 }
+TWILIO = {
+    "SMS_PROVIDER": "twilio",
+    "TWILIO_ACCOUNT_SID": "AC1",
+    "TWILIO_AUTH_TOKEN": "token",
+    "TWILIO_FROM": "+4930",
+}
 IN_THE_WORLD = {
     "PUBLIC_URL": "https://bells.example.com",
     "ALLOWED_HOSTS": ["bells.example.com"],
@@ -47,6 +53,9 @@ def found(settings, changed):
         (IN_THE_WORLD | SENDGRID | {"SENDGRID_WEBHOOK_PUBLIC_KEY": ""}, {"carillon.W012"}),
         (IN_THE_WORLD | SENDGRID | {"TIME_SPEED": 60.0}, {"carillon.E013"}),
         (IN_THE_WORLD | {"TIME_SPEED": 60.0}, set()),
+        (TWILIO | {"TIME_SPEED": 60.0}, {"carillon.E013"}),
+        (TWILIO | {"TIME_SPEED": 60.0, "TWILIO_API_URL": "http://127.0.0.1:9000"}, set()),
+        (IN_THE_WORLD | SENDGRID | {"EMAIL_FALLBACK_PROVIDER": "sandbox"}, {"carillon.E015"}),
         (SENDGRID | {"TIME_SPEED": 60.0, "SENDGRID_API_URL": "http://127.0.0.1:9000"}, set()),
         (SENDGRID | {"SECRET_KEY": "a-key-of-its-own"}, {"carillon.W014"}),
         (IN_THE_WORLD | SENDGRID | {"POSTAL_ADDRESS": " "}, {"carillon.I040"}),

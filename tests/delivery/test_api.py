@@ -107,6 +107,15 @@ def test_suppressions_are_listed_by_any_spelling_of_the_address():
     assert call("get", "/api/v1/suppressions/?reason=complaint").json()["results"] == []
 
 
+def test_a_telephone_number_is_suppressed_for_text_messages_however_it_is_written():
+    answer = call("post", "/api/v1/suppressions/", "admin", address="+49 (30) 1234-567", reason="unsubscribe")
+    assert answer.status_code == 201
+    assert (answer.json()["address"], answer.json()["channel"]) == ("+49301234567", "sms")
+    found = call("get", "/api/v1/suppressions/?address=%2B49301234567").json()["results"]
+    assert [each["id"] for each in found] == [answer.json()["id"]]
+    assert call("post", "/api/v1/suppressions/", "admin", address="+49").status_code == 400
+
+
 def test_a_stopped_provider_is_resumed():
     stopping.stop("sandbox", "401", now=clock.now())
     message = making.message()

@@ -125,6 +125,16 @@ def test_the_first_look_waits_for_a_webhook_and_each_later_one_twice_as_long(res
     assert len(sends(resend, message)) == 3
 
 
+def test_looks_become_rare_though_each_repetition_has_a_lease_of_its_own(resend):
+    message = doubtful(resend, minutes=8)
+    counts = []
+    for _ in range(5):
+        inquiries.inquire_batch()
+        counts.append(len(sends(resend, message)) - 1)
+        pass_by(9)
+    assert counts == [1, 2, 2, 3, 3]  # after 8 minutes, 17 and 35; each time as long again
+
+
 def test_once_the_provider_has_forgotten_the_key_nothing_is_handed_over(resend):
     message = doubtful(resend, minutes=24 * 60 - 0.5)
     resend.react = lambda request: TAKEN
@@ -287,6 +297,16 @@ def test_the_deadline_ends_what_nothing_else_did(resend):
     message = doubtful(resend, minutes=25 * 60)
     inquiries.inquire_batch()
     assert in_doubt.settle_batch() is True
+    assert making.state(message) == "undetermined:deadline"
+
+
+def test_a_repetition_puts_off_no_deadline(resend, settings):
+    settings.IN_DOUBT_DEADLINE = "PT24H"
+    message = doubtful(resend, minutes=12 * 60)
+    inquiries.inquire_batch()
+    assert len(sends(resend, message)) == 2
+    pass_by(12 * 60 + 1)
+    in_doubt.settle_batch()
     assert making.state(message) == "undetermined:deadline"
 
 

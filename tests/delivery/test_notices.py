@@ -11,17 +11,17 @@ from contacts import clock
 from contacts.models import Contact
 from contacts.privacy import erasing
 from delivery import notices, providers, suppression
-from delivery.models import SandboxMail, StaffNotice
+from delivery.models import Provider, SandboxMail, StaffNotice
 from delivery.notices import Notice
 from delivery.providers.base import IN_DOUBT, REJECTED, RETRY, STOP, Answer
-from delivery.rates import stopping
+from delivery.rates import resting, stopping
 from tests import journeys
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def provider(monkeypatch):
+def provider(settings, monkeypatch):
     """A provider that answers what it is told, and keeps what it got."""
 
     class Told:
@@ -35,7 +35,9 @@ def provider(monkeypatch):
             return {letter.mid: self.answer for letter in taken}
 
     told = Told()
-    monkeypatch.setattr(providers, "email", lambda: told)
+    settings.EMAIL_PROVIDER = "told"
+    real = providers.named
+    monkeypatch.setattr(providers, "named", lambda name: told if name == "told" else real(name))
     return told
 
 
@@ -138,6 +140,33 @@ def test_a_provider_that_refuses_us_is_stopped_and_the_notice_waits(provider):
     assert stopping.is_stopped("told")
     assert not notices.deliver_batch("urgent")
     assert StaffNotice.objects.values_list("state", "attempt").get() == ("queued", 0)
+
+
+def test_the_other_provider_takes_over_the_notices_of_one_that_refuses_us(provider, settings):
+    settings.EMAIL_FALLBACK_PROVIDER = "sandbox"
+    provider.answer = Answer(STOP, "unauthorized", 401)
+    leave()
+    notices.deliver_batch("urgent")
+    assert notices.deliver_batch("urgent")
+    assert SandboxMail.objects.get().to_address == "maya@example.com"
+    assert state() == ("accepted", "")
+
+
+def test_a_provider_that_is_not_there_rests_for_notices_too_and_uses_up_no_attempt(provider, settings):
+    settings.ESP_MAX_ATTEMPTS = 1
+    provider.answer = Answer(RETRY, "no_connection")
+    leave()
+    for _ in range(resting.LEAST):
+        notices.deliver_batch("urgent")
+        StaffNotice.objects.update(due_at="2020-01-01T00:00:00Z")
+    assert StaffNotice.objects.values_list("state", "attempt").get() == ("queued", 0)
+    assert not notices.deliver_batch("urgent")
+    assert len(provider.letters) == resting.LEAST
+    Provider.objects.update(resting_until="2020-01-01T00:00:00Z")
+    provider.answer = Answer("accepted", code=202)
+    assert notices.deliver_batch("urgent")
+    assert state() == ("accepted", "")
+    assert Provider.objects.get(name="told").failures == 0
 
 
 def test_an_address_that_nothing_may_go_to_gets_no_notice_but_an_unsubscribed_one_does(provider):

@@ -366,3 +366,28 @@ def test_a_batch_costs_the_same_number_of_statements_whatever_its_size():
     few = _statements(10)
     assert _statements(100) == few
     assert few < 40
+
+
+def test_what_somebody_calls_themselves_leaves_nobody_elses_mail_in_doubt():
+    """A broken declaration, in the HTML that the text part is made of."""
+    version = making.template(html="<p>{{{first_name}}}</p>")
+    people = [
+        making.contact(f"p{n}@example.com", attributes={"first_name": name}) for n, name in enumerate(("<![x[", "Ada"))
+    ]
+    messages = [making.message(person.pk, version_id=version) for person in people]
+    making.deliver()
+    assert making.states(messages) == ["accepted", "accepted"]
+
+
+def test_a_letter_that_cannot_be_written_for_a_fault_of_ours_leaves_the_others_alone(monkeypatch):
+    messages = [making.message(), making.message()]
+    whole = sending.write
+
+    def write(claim, *args, **kwargs):
+        if claim.due.message_id == messages[0].pk:
+            raise AssertionError("nobody thought of this")
+        return whole(claim, *args, **kwargs)
+
+    monkeypatch.setattr(sending, "write", write)
+    making.deliver()
+    assert making.states(messages) == ["rejected:render_error", "accepted"]

@@ -205,3 +205,16 @@ def test_what_a_killed_worker_had_sent_is_never_sent_again(esp, folder):
     making.deliver()
     assert set(making.states(messages)) <= {"in_doubt:worker_lost", f"accepted:{starts.ACCEPTED}"}
     assert all(esp.times(mid(message)) == 1 for message in messages)
+
+
+def test_half_a_line_makes_the_box_silent(folder, monkeypatch):
+    """A disk that fills up takes the half of a line, and says how much it took. What comes next would be read as the
+    rest of it, and a message that was started as one that was not."""
+    first, second = claimed(2)
+    whole = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, words: whole(file, words[: len(words) // 2]))
+        starts.start(mid(first))
+    starts.start(mid(second))
+    _forget()
+    assert starts.recover() == 0

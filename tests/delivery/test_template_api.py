@@ -78,6 +78,24 @@ def test_a_source_is_made_into_html_and_comes_back_with_what_it_was_made_of(call
     assert [row["slug"] for row in call("GET", "/?kind=layout")[1]["results"]] == ["frame"]
 
 
+def test_words_with_a_locale_are_one_language_of_the_template(call):
+    assert call("POST", "/", {**WELCOME, "locale": "en"})[0] == 201
+    german = {"slug": "welcome", "subject": "Hallo", "html": "<p>Tag</p>", "text": "Tag", "locale": "de_at"}
+    status, body = call("POST", "/", german)
+    assert (status, body["version"], body["subject"], body["name"]) == (200, 2, "Hello", "Welcome")
+    assert body["locales"]["de-AT"]["subject"] == "Hallo"
+    body = call("PUT", "/welcome", {"subject": "Salut", "html": "<p>Jour</p>", "locale": "fr"})[1]
+    assert sorted(body["locales"]) == ["de-AT", "fr"] and body["html"] == WELCOME["html"]
+    assert call("POST", "/welcome/preview", {"locale": "de-AT"})[1]["subject"] == "Hallo"
+    status, problem = call("POST", "/", {**german, "locale": "not a tag"})
+    assert (status, problem["errors"][0]["loc"]) == (400, ["locale"])
+
+
+def test_writing_again_without_a_name_keeps_it(call):
+    call("POST", "/", WELCOME)
+    assert call("POST", "/", {"slug": "welcome", "subject": "Good day"})[1]["name"] == "Welcome"
+
+
 def test_what_is_minded_comes_with_the_template(call):
     status, body = call("POST", "/", {**WELCOME, "html": "<p>x</p><img src='https://x.example/a.png'>"})
     assert status == 201 and "no_alt" in {each["code"] for each in body["checks"]}
@@ -165,6 +183,8 @@ def test_a_test_mail_goes_to_addresses_of_ours(call, settings):
     call("POST", "/", WELCOME)
     assert call("POST", "/welcome/send-test", {"to": ["a@lab.example"]}) == (202, {"to": ["a@lab.example"]})
     assert StaffNotice.objects.get().subject == "[Test] Hello"
+    assert call("POST", "/welcome/send-test", {"to": "a@lab.example"}) == (202, {"to": ["a@lab.example"]})
+    settings.EMAIL_PROVIDER = "sendgrid"
     status, problem = call("POST", "/welcome/send-test/", {"to": ["a@lab.example", "ada@example.com"]})
     assert status == 400 and [each["loc"] for each in problem["errors"]] == [["to", 1]]
     assert (

@@ -27,7 +27,7 @@ _view = MailgunTrackingWebhookView(webhook_signing_key=anymail.VERIFIED, webhook
 def is_genuine(knock: Knock) -> bool:
     """Whether one of our keys signed its time and token, not longer ago than tokens are remembered."""
     timestamp, token, signature = _signed(knock.body)
-    if not (timestamp.isdigit() and len(timestamp) <= 12 and token and signature.isascii()):
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12 and token and signature.isascii()):
         return False
     signed_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(timestamp))
     if not knock.at - tokens.TOLERANCE <= signed_at <= knock.at + EARLY:

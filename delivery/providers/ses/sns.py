@@ -7,7 +7,6 @@ guarded client for outgoing calls and kept; one that cannot be fetched is our tr
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import threading
 from collections import OrderedDict
@@ -57,7 +56,7 @@ def is_signed(told: Mapping[str, object]) -> bool:
         return False
     try:
         signature = base64.b64decode(str(told.get("Signature")), validate=True)
-    except binascii.Error:
+    except ValueError:
         return False
     try:
         _key(place).verify(signature, canonical(told, names), padding.PKCS1v15(), digest)

@@ -40,7 +40,7 @@ def _signed(knock: Knock) -> str:
     """What follows the URL. Raises ValueError for a body that is not the one of the digest, Unread for no form."""
     digests = parse_qs(urlsplit(knock.url).query).get(DIGEST)
     if digests:
-        if not hmac.compare_digest(hashlib.sha256(knock.body).hexdigest(), digests[0].lower()):
+        if not secrets.is_one(digests[0].lower(), [hashlib.sha256(knock.body).hexdigest()]):
             raise ValueError("another body")
         return ""
     fields = forms.fields(knock.body)

@@ -128,7 +128,7 @@ export class Settings {
     const parts = [field({ name: "name", label: "Name", type: "line", max: 200 }, doc.name, set(() => this.state.doc, "name"), { place: "name" })];
     parts.push(this.isNew
       ? field({ name: "slug", label: "Slug", type: "line", max: 100, hint: "What journeys and the API call it, for ever. Left empty, it is made of the name." }, doc.slug, set(() => this.state.doc, "slug"), { place: "slug" })
-      : el("p", { class: "ed-field" }, "Journeys call it ", el("code", { class: "cl-code" }, doc.slug), "; that never changes."));
+      : el("p", { class: "ed-field" }, el("span", {}, "Journeys call it ", el("code", { class: "cl-code" }, doc.slug), "; that never changes.")));
     if (doc.channel === "email" && doc.kind === "message") {
       const wanted = part.source.kind === "html" ? "html" : "mjml";
       const options = [["", "None"], ...this.layouts.filter((layout) => layout.markup === wanted || layout.slug === part.source.layout).map(({ slug, name }) => [slug, name])];

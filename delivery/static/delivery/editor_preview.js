@@ -10,7 +10,9 @@ const LIGHT = /\(\s*prefers-color-scheme\s*:\s*light\s*\)/g;
 // The frame shows light or dark by what was asked for here, not by how this page looks.
 function lit(html, dark) {
   const words = html.replace(DARK, dark ? "all" : "not all").replace(LIGHT, dark ? "not all" : "all");
-  return words.includes("<head") ? words.replace(/<head[^>]*>/i, (head) => `${head}<meta name="color-scheme" content="${dark ? "dark" : "light"}">`) : words;
+  const before = /<head(?:\s[^>]*)?>/i.exec(words) ?? /<html(?:\s[^>]*)?>/i.exec(words) ?? /^\s*<!doctype[^>]*>/i.exec(words);
+  const at = before ? before.index + before[0].length : 0; // a mail may have no head: a browser makes it one
+  return `${words.slice(0, at)}<meta name="color-scheme" content="${dark ? "dark" : "light"}">${words.slice(at)}`;
 }
 
 export class Preview {

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from delivery.authoring import mustache
+from delivery.authoring import markup, mustache
+from delivery.authoring.inlining import inlined
 from delivery.authoring.plain_text import from_html, template_of, tidied
 
 
@@ -75,3 +76,11 @@ def test_a_text_that_is_made_of_the_template_says_what_one_of_the_mail_says(html
 def test_what_has_to_be_filled_first_is_no_template_of_a_text(html):
     assert template_of(html) is None
     assert template_of("<p>{{x}}</p>") == "{{x}}"
+
+
+@pytest.mark.parametrize("html", ["<p>a<![x[ b></p>c", "a<![x[", "<!DOCTYPE [<!FOO x>]>c", "<![if !mso]>c<![endif]>"])
+def test_a_broken_declaration_is_a_comment_to_every_reader(html):
+    from_html(html)
+    markup.read(html)
+    inlined(f"<html><head><style>p {{ color: red }}</style></head><body><p>x</p>{html}</body></html>")
+    assert "c" in from_html(f"{html}>c")

@@ -55,16 +55,24 @@ def test_it_is_no_message_of_anybodys():
     assert not Message.objects.exists() and not SendLogEntry.objects.exists()
 
 
-def test_it_goes_to_those_who_work_here_to_seeds_and_to_domains_of_ours_alone():
+def test_it_goes_to_those_who_work_here_to_seeds_and_to_domains_of_ours_alone(settings):
     keep("seed@gmail.example")
     send("eve@work.example", "EVE@work.example", "seed@gmail.example", "anybody@lab.example")
     assert {mail.to_address for mail in deliver()} == {"eve@work.example", "seed@gmail.example", "anybody@lab.example"}
+    settings.EMAIL_PROVIDER = "sendgrid"
     with pytest.raises(UnableToTry) as refused:
         send("eve@work.example", "former@work.example", "ada@example.com", "a@sub.lab.example", "no address")
     assert [(fault.loc, fault.code) for fault in refused.value.faults] == [
         (("to", 1), "not_allowed"), (("to", 2), "not_allowed"), (("to", 3), "not_allowed"), (("to", 4), "no_address"),
     ]  # fmt: skip
     assert StaffNotice.objects.count() == 3
+
+
+def test_while_the_sandbox_takes_the_mail_it_may_go_to_anybody():
+    send("ada@example.com")
+    assert [mail.to_address for mail in deliver()] == ["ada@example.com"]
+    with pytest.raises(UnableToTry):
+        send("no address")
 
 
 @pytest.mark.parametrize("to", [[], ["a@lab.example"] * 21])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,9 +12,11 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from delivery.providers import base, entries, named
+from delivery.providers import base, entries, exchange, named
 from delivery.providers.anymail import sending as anymail
 from delivery.providers.anymail.carriers import CARRIERS
+from delivery.providers.base import Letter
+from delivery.providers.exchange import Request
 from delivery.transport import Reply
 from tests.delivery.providers.conftest import LETTER, MID, deliver, letter
 from tests.delivery.providers.stub import AFTER_BODY, BEFORE_BODY, IN_ANSWER, Reaction, Received, Stub
@@ -286,3 +289,19 @@ def test_whatever_comes_back_means_something_and_never_that_nothing_was_sent(nam
         assert got.kind == base.IN_DOUBT
     if status < 200 or 300 <= status < 400:
         assert got.kind in (base.IN_DOUBT, base.STOP)
+
+
+def test_a_letter_at_which_the_package_breaks_leaves_the_others_alone():
+    """Else those that are on their way would stay in doubt."""
+    taken: list[str] = []
+
+    def write(letter: Letter) -> Request:
+        if letter.mid == "bad":
+            raise KeyError("nobody thought of this")
+        taken.append(letter.mid)
+        raise exchange.Misconfigured("as far as this goes")
+
+    letters = [Letter(mid, "a@x.example", "b@x.example", "", "Hi", "", "Hi") for mid in ("bad", "good")]
+    answers = exchange.hand_over(letters, write, start_before=time.monotonic() + 5)
+    assert (answers["bad"].kind, answers["bad"].reason) == (base.REJECTED, "invalid_message")
+    assert taken == ["good"]

@@ -209,6 +209,18 @@ def test_start_releases_nothing_but_what_stop_did():
     assert standing() == {("+491701", "all", "manual")}
 
 
+def test_start_that_is_heard_of_late_takes_back_nothing_that_was_asked_for_since():
+    """The page acknowledged it: a word from before, which lay in the inbox meanwhile, does not undo it."""
+    text_us("START", sid="SM1")
+    WebhookDelivery.objects.update(received_at=clock.now() - timedelta(minutes=1))
+    for number in ("+491701", "+491702"):
+        suppression.suppress(
+            channel="sms", address=number, scope="sms", reason="unsubscribe", source="page", now=clock.now()
+        )
+    fold()
+    assert ("+491701", "sms", "unsubscribe") in standing()
+
+
 # -- SES ---------------------------------------------------------------------------------------------------------------
 
 SIGNED = [
@@ -310,3 +322,34 @@ def test_two_that_come_at_once_with_one_token_are_one(beside, transactional_db):
     assert [answer.result() for answer in answers] == [200] * 4
     assert WebhookDelivery.objects.count() == 1
     connection.close()
+
+
+UNREADABLE = b"--b\r\nContent-Disposition: form-data; name*=nosuch'en'x; name=\"y\"\r\n\r\n1\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "given", "query"),
+    [
+        ("sendgrid", b"[]", {"X-Twilio-Email-Event-Webhook-Signature": "é"}, ""),
+        ("sendgrid", b"[]", {"X-Twilio-Email-Event-Webhook-Timestamp": "\u20ac"}, ""),
+        ("postmark", b"{}", {"Authorization": "Basic é"}, ""),
+        ("postmark", b"{}", {"Authorization": "Basic /w=="}, ""),
+        ("mailgun", b'{"signature": {"timestamp": "\xc2\xb2", "token": "t", "signature": "s"}}', {}, ""),
+        ("mailgun", UNREADABLE, {}, ""),
+        ("mandrill", UNREADABLE, {}, ""),
+        ("twilio", UNREADABLE, {}, ""),
+        ("twilio", b"a=b", {}, "bodySHA256=%C3%A9"),
+        ("resend", b"{}", {"svix-id": "é", "svix-timestamp": "nan", "svix-signature": "v1,é"}, ""),
+        ("mailersend", b"{}", {"Signature": "é"}, ""),
+    ],
+)
+def test_a_forger_gets_403_whatever_a_signature_is_made_of(name, body, given, query):
+    assert post(name, body, given, query=query) == 403
+
+
+def test_a_signature_of_sns_that_is_no_text_of_base64_is_forged(settings):
+    topic = "arn:aws:sns:eu-west-1:123456789012:mail"
+    settings.SES_TOPIC_ARNS = topic
+    place = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem"
+    told = {"Type": "Notification", "TopicArn": topic, "SigningCertURL": place, "SignatureVersion": "1"}
+    assert post("ses", json.dumps({**told, "Signature": "é"}, ensure_ascii=False).encode(), {}) == 403
