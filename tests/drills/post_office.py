@@ -217,7 +217,7 @@ def _findings(scene: Stage, play: Play) -> list[Finding]:
             aimed_well(scene, acks, calm=False),
             answered_within_the_lease(acks),
             many_were_capped(scene),
-            every_doubt_ends(scene),
+            every_doubt_ends(scene, few=play.smoke),
             checker.ledger_agrees_with_the_esp(scene, requests, used={ack["mid"] for ack in acks}),
         ]
     return findings
@@ -251,9 +251,9 @@ def many_were_capped(scene: Stage) -> Finding:
     )
 
 
-def every_doubt_ends(scene: Stage) -> Finding:
-    """Nothing is open any more, though there were doubts: a report ended them, or the deadline. How many of either is
-    chance, and in a small run the deadline may find none."""
+def every_doubt_ends(scene: Stage, *, few: bool) -> Finding:
+    """Nothing is open any more, though there were doubts, and they ended in both ways: by a report, and by the
+    deadline. Where there are `few`, the deadline may by chance find none."""
     left = dict(scene.rows("SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state"))
     doubted = "SELECT DISTINCT message_id FROM contact_send_log WHERE kind = 'in_doubt'"
     doubts = scene.number(f"SELECT count(*) FROM ({doubted}) AS doubts")
@@ -264,6 +264,6 @@ def every_doubt_ends(scene: Stage) -> Finding:
     )
     return Finding(
         "every doubt ends, by a report or at the deadline, and nothing is left under way",
-        holds=not left and doubts > 0 and ends.get("accepted", 0) > 0,
+        holds=not left and doubts > 0 and ends.get("accepted", 0) > 0 and (few or ends.get("undetermined", 0) > 0),
         figures={"doubts": doubts, **ends, "left open": sum(left.values())},
     )
