@@ -6,20 +6,18 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection
 
 from contacts.audiences import segments
 from contacts.conditions import Sql, compile_condition, explain, parse
-from contacts.transactions import sqlstate
+from contacts.patience import row_within
 
 FEW = 100_000  # contacts: counted in some milliseconds
 PATIENCE_MS = 4000  # for the exact count
 SAMPLE = 10
 GUESSED_FROM = 4000  # contacts that an estimate looks at
 SLOW_MS = 1000
-_CANCELLED = "57014"
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ _COUNT = (
 
 def _exact(where: Sql) -> tuple[int | None, tuple[int, ...], bool]:
     """(count, sample, whether it took too long). One pass."""
-    row = _patiently(_COUNT.format(found=_FOUND.format(sampled="", where=where.text)), where.params)
+    row = row_within(PATIENCE_MS, _COUNT.format(found=_FOUND.format(sampled="", where=where.text)), where.params)
     return (None, (), True) if row is None else (row[0], tuple(row[1]), False)
 
 
@@ -98,25 +96,8 @@ def _guess(where: Sql, total: int) -> tuple[int | None, tuple[int, ...]]:
     """The count as the share of a random sample of the table's pages says, and some of those who were met."""
     share = min(1.0, GUESSED_FROM / max(total, 1))
     found = _FOUND.format(sampled=" TABLESAMPLE SYSTEM (%s)", where=where.text)
-    row = _patiently(_COUNT.format(found=found), [100 * share, *where.params])
+    row = row_within(PATIENCE_MS, _COUNT.format(found=found), [100 * share, *where.params])
     return (None, ()) if row is None else (round(row[0] / share), tuple(row[1]))
-
-
-def _patiently(statement: str, params: list[Any]) -> tuple[Any, ...] | None:
-    """The row; None where it took longer than PATIENCE_MS."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('statement_timeout')")
-            usual = cursor.fetchone()[0]
-            cursor.execute("SELECT set_config('statement_timeout', %s, TRUE)", [str(PATIENCE_MS)])
-            cursor.execute(statement, params)
-            row = cursor.fetchone()
-            cursor.execute("SELECT set_config('statement_timeout', %s, TRUE)", [usual])
-            return row
-    except OperationalError as error:
-        if sqlstate(error) != _CANCELLED:
-            raise
-        return None
 
 
 def _cost(where: Sql) -> float:

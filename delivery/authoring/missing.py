@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
-
 from contacts.conditions import Sql
 from contacts.conditions.fragment import TRUE
-from contacts.transactions import sqlstate
+from contacts.patience import row_within
 from delivery.authoring import previews, tags
 from delivery.authoring.tags import Tag
 from delivery.authoring.templates import Wording
@@ -24,7 +22,6 @@ SEARCHED = 50_000  # events of any type, the latest, among which those are looke
 SAMPLE = 5
 MOST_TAGS = 100
 PATIENCE_MS = 10_000
-_CANCELLED = "57014"
 _OURS = frozenset({"unsubscribe_url", "preferences_url", "postal_address", "brand_name", "confirm_url", "preheader"})
 
 
@@ -67,8 +64,8 @@ def report(wordings: Iterable[Wording], *, where: Sql = TRUE, event_type: str = 
     places, handled = _open_places(wordings)
     asked = {name: found for name, found in places.items() if not name.startswith("trigger.")}
     told = {name: found for name, found in places.items() if name.startswith("trigger.")}
-    people = _patiently(*_of_contacts(asked, where))
-    events = _patiently(*_of_events(told, event_type)) if told and event_type else ()
+    people = row_within(PATIENCE_MS, *_of_contacts(asked, where))
+    events = row_within(PATIENCE_MS, *_of_events(told, event_type)) if told and event_type else ()
     if people is None or events is None:
         return Report(0, False, 0, (), tuple(sorted(handled)), is_patient=False)
     gaps = []
@@ -223,20 +220,3 @@ def _guard(tag: Tag) -> Sql | None:
         "COALESCE(c.attributes #>> %s::text[] IN ('', 'false', '[]', '{}'), TRUE)",
         [list(path)],
     )
-
-
-def _patiently(statement: str, params: list[Any]) -> tuple[Any, ...] | None:
-    """The row; None where it took longer than PATIENCE_MS."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('statement_timeout')")
-            usual = cursor.fetchone()[0]
-            cursor.execute("SELECT set_config('statement_timeout', %s, TRUE)", [str(PATIENCE_MS)])
-            cursor.execute(statement, params)
-            row = cursor.fetchone()
-            cursor.execute("SELECT set_config('statement_timeout', %s, TRUE)", [usual])
-            return row
-    except OperationalError as error:
-        if sqlstate(error) != _CANCELLED:
-            raise
-        return None
