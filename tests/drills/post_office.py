@@ -130,7 +130,7 @@ class PostOffice:
             unavailable=0.01,
             reset=0.02 if play.mutant != "blind_resend" else 0.1,
             hang=0.01,
-            feedback=0.5 if play.smoke else 0.9,  # a small run has two dozen doubts: some for either end
+            feedback=0.2 if play.smoke else 0.9,  # a small run has two dozen doubts: some for either end
             feedback_after=2.0,
             copies=1,
         )
