@@ -28,8 +28,8 @@ _FACTS = f"""
           LEFT JOIN addresses a ON a.id = l.address_id
          WHERE l.kind = ANY(%(told)s) GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
         UNION ALL
-        SELECT (f.recorded_at AT TIME ZONE 'UTC')::date, m.channel, f.provider, {tallies.SENDING}, {tallies.RECEIVING},
-               m.message_class,
+        SELECT (f.recorded_at AT TIME ZONE 'UTC')::date, m.channel, COALESCE(a.provider, f.provider),
+               {tallies.SENDING}, {tallies.RECEIVING}, m.message_class,
                CASE WHEN f.is_machine AND f.kind = ANY(%(told_apart)s) THEN %(machine)s ELSE '' END || f.kind, '',
                count(*)
           FROM (SELECT DISTINCT ON (message_id, kind, is_machine) message_id, kind, is_machine, recorded_at, provider
@@ -37,8 +37,8 @@ _FACTS = f"""
                  ORDER BY message_id, kind, is_machine, id) f
           JOIN messages m ON m.id = f.message_id
           LEFT JOIN LATERAL (
-               SELECT a.shown FROM contact_send_log l JOIN addresses a ON a.id = l.address_id
-                WHERE l.message_id = m.id ORDER BY l.id LIMIT 1) a ON true
+               SELECT a.shown, l.provider FROM contact_send_log l JOIN addresses a ON a.id = l.address_id
+                WHERE l.message_id = m.id AND l.provider <> '' ORDER BY l.id DESC LIMIT 1) a ON true
          GROUP BY 1, 2, 3, 4, 5, 6, 7),
     sides AS MATERIALIZED (
         SELECT {_KEY}, n AS facts, 0 AS counted FROM facts

@@ -124,7 +124,7 @@ def hand_over(
 
     `tell` hears of answers that come before the last one. Returns those that it did not hear of."""
     wordings = templates.wordings_of([claim.due.template_version_id for claim in claims])
-    tracked = _tracked(provider, claims)
+    denied = _untracked(claims)
     unwritten: dict[str, Answer] = {}
 
     def letters() -> Iterator[Letter]:
@@ -132,8 +132,13 @@ def hand_over(
             if time.monotonic() > start_before and not chaos.mutant("no_lease_check"):
                 return
             try:
-                is_tracked = claim.due.public_id in tracked
-                yield write(claim, wordings[claim.due.template_version_id], is_tracked=is_tracked)
+                may_be_tracked = claim.due.contact_id not in denied
+                yield write(
+                    claim,
+                    wordings[claim.due.template_version_id],
+                    may_be_tracked=may_be_tracked,
+                    links_are_ours=may_be_tracked and not provider.does_track,
+                )
             except UnableToRender as error:
                 unwritten[claim.due.public_id] = Answer(REJECTED, "render_error", said=str(error))
             except Exception as error:  # a fault of ours in one letter must not leave all the others in doubt
@@ -157,16 +162,15 @@ def hand_over(
     return [answered(claim, answers.get(mid, late)) for mid, claim in open_claims.items()]
 
 
-def _tracked(provider: providers.Provider, claims: Sequence[Claim]) -> set[str]:
-    """The messages that get links of ours: of a provider that does not track, where nobody said no to it."""
-    mails = [] if provider.does_track else [claim.due for claim in claims if claim.due.channel == "email"]
-    denied = links.denied([due.contact_id for due in mails]) if mails else set()
-    return {due.public_id for due in mails if due.contact_id not in denied}
+def _untracked(claims: Sequence[Claim]) -> set[int]:
+    """The contacts of mails who said that they are not to be tracked: neither by links of ours nor by a provider's."""
+    mails = {claim.due.contact_id for claim in claims if claim.due.channel == "email"}
+    return links.denied(sorted(mails)) if mails else set()
 
 
-def write(claim: Claim, wording: Wording, *, is_tracked: bool = False) -> Letter:
-    """The mail of a claimed message, in the contact's language; with links of ours where it `is_tracked`. Raises
-    UnableToRender."""
+def write(claim: Claim, wording: Wording, *, may_be_tracked: bool = True, links_are_ours: bool = False) -> Letter:
+    """The mail of a claimed message, in the contact's language; `links_are_ours` where the provider's own do not tell
+    who follows them. Raises UnableToRender."""
     due, person = claim.due, claim.person
     url = unsubscribing.url_of(due.public_id)
     is_marketing = due.message_class == "marketing" and due.channel == "email"  # what carries an unsubscribe link
@@ -184,7 +188,7 @@ def write(claim: Claim, wording: Wording, *, is_tracked: bool = False) -> Letter
         context.get("about"), channel=due.channel, message_class=due.message_class, options=wording.options
     )
     rendered = rendering.render(wording.read_by(person.fields["locale"]), data, is_marketing=is_marketing)
-    if is_tracked:
+    if links_are_ours and due.channel == "email":
         rendered = links.tracked(rendered, mid=due.public_id)
     return Letter(
         mid=due.public_id,
@@ -197,6 +201,7 @@ def write(claim: Claim, wording: Wording, *, is_tracked: bool = False) -> Letter
         headers=unsubscribing.headers(url) if is_marketing else {},
         channel=due.channel,
         message_class=due.message_class,
+        may_be_tracked=may_be_tracked,
     )
 
 

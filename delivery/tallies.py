@@ -36,12 +36,13 @@ RECEIVING = f"""CASE m.channel WHEN 'email' THEN
 
 _FEEDBACK = f"""
     INSERT INTO post_tallies (day, channel, provider, sending, receiving, message_class, what, reason, n)
-    SELECT %(day)s, m.channel, f.provider, {SENDING}, {RECEIVING}, m.message_class, f.what, '', count(*)
+    SELECT %(day)s, m.channel, COALESCE(a.provider, f.provider), {SENDING}, {RECEIVING}, m.message_class, f.what, '',
+           count(*)
       FROM unnest(%(messages)s::bigint[], %(what)s::text[], %(providers)s::text[]) AS f (message_id, what, provider)
       JOIN messages m ON m.id = f.message_id
       LEFT JOIN LATERAL (
-           SELECT a.shown FROM contact_send_log l JOIN addresses a ON a.id = l.address_id
-            WHERE l.message_id = m.id ORDER BY l.id LIMIT 1) a ON true
+           SELECT a.shown, l.provider FROM contact_send_log l JOIN addresses a ON a.id = l.address_id
+            WHERE l.message_id = m.id AND l.provider <> '' ORDER BY l.id DESC LIMIT 1) a ON true
      GROUP BY 2, 3, 4, 5, 6, 7 ORDER BY 2, 3, 4, 5, 6, 7
 """
 

@@ -25,7 +25,7 @@ from contacts.problems import BadRequest, refuse_null_characters
 from delivery import addresses, dead_letters, suppression
 from delivery.models import Message, OutboxEntry, SendLogEntry, Suppression
 from delivery.models.message import OPEN_STATES, STATES
-from delivery.providers import entries
+from delivery.providers import CHANNELS, entries
 from delivery.rates import stopping
 
 READ_OR_CHANGE: Mapping[str, str] = {"GET": "delivery:read", "POST": "admin"}
@@ -180,6 +180,14 @@ class NewSuppressionSerializer(serializers.Serializer[Any]):
         if identifiers.fault("email" if channel == "email" else "phone", told):
             raise serializers.ValidationError("is neither an e-mail address nor a telephone number", code="address")
         return told
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What bars a channel stands at an address of it: at another one it would stop nothing."""
+        channel, _ = _named(given["address"])
+        if given["scope"] in CHANNELS and given["scope"] != channel:
+            said = f"expected all, {channel} or a topic: the address is one of {channel}"
+            raise serializers.ValidationError({"scope": said}, code="scope")
+        return given
 
 
 def _named(address: str) -> tuple[str, str]:

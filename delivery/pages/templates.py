@@ -16,9 +16,13 @@ from django.utils.safestring import SafeString
 from contacts.conditions import catalogue
 from contacts.pages.cells import moment, pill, stacked
 from contacts.pages.changelists import CarillonAdmin, Empty
-from delivery.authoring import blocks_starters, previews
+from delivery.authoring import previews
+from delivery.authoring.blocks import starters as blocks_starters
 from delivery.models import SeedAddress, Template
-from delivery.pages import editor_deeds, editor_draft, editor_mail, editor_sending
+from delivery.pages.editor import deeds as editor_deeds
+from delivery.pages.editor import draft as editor_draft
+from delivery.pages.editor import mail as editor_mail
+from delivery.pages.editor import sending as editor_sending
 
 CHANNELS = {"email": "Email", "sms": "Text message", "push": "Push"}
 KINDS = {"message": "Message", "layout": "Layout", "partial": "Partial"}

@@ -36,6 +36,7 @@ class Letter:
     headers: Mapping[str, str] = field(default_factory=dict)
     channel: str = "email"
     message_class: str = "transactional"  # · marketing: some providers send each from addresses of its own
+    may_be_tracked: bool = True  # False: the contact said no; a provider that counts opens and clicks is told not to
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """A provider that cannot be reached rests, for longer each time; who can take over does, and nobody's attempt is lost.
 
-Only what provably did not start says so: no connection, or a 503 that means "not accepted". After LEAST batches in a
-row of which the provider took nothing it rests; when the rest is over one worker tries one small batch, and the others
+What provably did not start says so: no connection, or a 503 that means "not accepted"; and a batch of some size of
+which every message is in doubt, for a provider that hangs makes nothing but doubts. After LEAST batches in a row of
+which the provider took nothing it rests; when the rest is over one worker tries one small batch, and the others
 go on as if it rested still. Anything that it answers otherwise ends all that."""
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from django.conf import settings
 from django.db import connection
 
 from delivery import signals
-from delivery.providers.base import ACCEPTED, REJECTED, RETRY, STOP, Answer
+from delivery.providers.base import ACCEPTED, IN_DOUBT, REJECTED, RETRY, STOP, Answer
 from delivery.signals import TroubleNote
 
 log = logging.getLogger(__name__)
 
 LEAST = 2  # batches in a row
 TRIED = 5  # messages after a rest
+ENOUGH_DOUBTS = 5  # of a batch, and nothing else: no accident of one connection
 REST = 5  # times ESP_BACKOFF_MS: the first rest; each one after it is twice as long
 LONGEST_REST = timedelta(minutes=10)
 UNREACHABLE = frozenset({"no_connection", "unavailable"})
@@ -42,7 +44,9 @@ def says(answers: Iterable[Answer], before: Health) -> bool | None:
     given = list(answers)
     if any(_was_reached(answer) for answer in given):
         return True if before.failures else None
-    return False if any(_is_unreachable(answer) for answer in given) else None
+    is_away = any(_is_unreachable(answer) for answer in given)
+    hangs = len(given) >= ENOUGH_DOUBTS and all(answer.kind == IN_DOUBT for answer in given)
+    return False if is_away or hangs else None
 
 
 def _is_unreachable(answer: Answer) -> bool:

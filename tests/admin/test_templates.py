@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts import clock
-from delivery.authoring import blocks_starters, seeds, templates
+from delivery.authoring import seeds, templates
+from delivery.authoring.blocks import starters as blocks_starters
 from delivery.models import StaffNotice, Template, TemplateVersion
-from delivery.pages import editor_draft
+from delivery.pages.editor import draft as editor_draft
 from tests.inhabited.people import settle
 
 PREVIEW = "/admin/delivery/template/preview/"

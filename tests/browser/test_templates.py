@@ -6,7 +6,8 @@ import pytest
 from django.urls import reverse
 
 from contacts import clock
-from delivery.authoring import blocks_starters, templates
+from delivery.authoring import templates
+from delivery.authoring.blocks import starters as blocks_starters
 from delivery.models import StaffNotice, Template, TemplateVersion
 from tests.browser.test_segments import CONTRASTS
 from tests.browser.visit import visiting

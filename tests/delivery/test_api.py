@@ -116,6 +116,13 @@ def test_a_telephone_number_is_suppressed_for_text_messages_however_it_is_writte
     assert call("post", "/api/v1/suppressions/", "admin", address="+49").status_code == 400
 
 
+@pytest.mark.parametrize(("address", "scope"), [("ada@example.com", "sms"), ("+49301234567", "email")])
+def test_a_channel_is_not_barred_at_an_address_of_another_one(address, scope):
+    answer = call("post", "/api/v1/suppressions/", "admin", address=address, scope=scope)
+    assert answer.status_code == 400 and answer.json()["errors"][0]["loc"] == ["scope"]
+    assert not Suppression.objects.exists()
+
+
 def test_a_stopped_provider_is_resumed():
     stopping.stop("sandbox", "401", now=clock.now())
     message = making.message()

@@ -42,11 +42,18 @@ def letter(**changes: object) -> Letter:
         {"from_name": "Grüße; Söhne, GmbH"},
         {"headers": {}},
         {"subject": "日本語 😀"},
+        {"may_be_tracked": False},
     ],
 )
 def test_the_body_is_what_sendgrids_schema_asks_for(changes):
     schema = vectors("sendgrid_mail_send.schema.json", {})
     jsonschema.validate(sendgrid.body(letter(**changes)), schema)
+
+
+def test_who_may_not_be_tracked_is_not():
+    off = {"click_tracking": {"enable": False, "enable_text": False}, "open_tracking": {"enable": False}}
+    assert sendgrid.body(letter(may_be_tracked=False))["tracking_settings"] == off
+    assert "tracking_settings" not in sendgrid.body(LETTER)
 
 
 def test_our_id_goes_into_the_personalization_and_nothing_personal_beside_it():

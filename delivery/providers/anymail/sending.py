@@ -96,7 +96,7 @@ def _message(carrier: Carrier, letter: Letter) -> EmailMultiAlternatives:
     else:
         message.metadata = {"mid": letter.mid}
     if carrier.asks_to_track:
-        message.track_opens = message.track_clicks = True
+        message.track_opens = message.track_clicks = letter.may_be_tracked
     if particulars := carrier.particulars(letter):
         message.esp_extra = particulars
     return message

@@ -33,6 +33,7 @@ class Form(NamedTuple):
     pool: str
     headers: tuple[str, ...]
     has_html: bool
+    may_be_tracked: bool
 
 
 def encoded(letter: Letter, build: Build, *, pool: str) -> bytes:
@@ -42,7 +43,13 @@ def encoded(letter: Letter, build: Build, *, pool: str) -> bytes:
     if letter.text.startswith(_HOW_KEYS_BEGIN) or letter.html.startswith(_HOW_KEYS_BEGIN):
         return json.dumps(build(letter)).encode()
     form = Form(
-        letter.from_address, letter.from_name, letter.message_class, pool, tuple(letter.headers), bool(letter.html)
+        letter.from_address,
+        letter.from_name,
+        letter.message_class,
+        pool,
+        tuple(letter.headers),
+        bool(letter.html),
+        letter.may_be_tracked,
     )
     marks, pieces = _form(form, build)
     words = {
@@ -71,6 +78,7 @@ def _form(form: Form, build: Build) -> tuple[tuple[str, ...], tuple[bytes, ...]]
         text=f"{_TOKEN}-text",
         headers={name: f"{_TOKEN}-header{number}" for number, name in enumerate(form.headers)},
         message_class=form.message_class,
+        may_be_tracked=form.may_be_tracked,
     )
     pieces = _MARKS.split(json.dumps(build(marked)))
     fixed = [b"" if position % 2 else piece.encode() for position, piece in enumerate(pieces)]

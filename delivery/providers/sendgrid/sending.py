@@ -11,15 +11,18 @@ from typing import Any
 from django.conf import settings
 from sendgrid.helpers.mail import (
     ApiKeyIncludedException,
+    ClickTracking,
     Content,
     CustomArg,
     Email,
     Header,
     IpPoolName,
     Mail,
+    OpenTracking,
     Personalization,
     Subject,
     To,
+    TrackingSettings,
 )
 
 from delivery.providers import exchange
@@ -80,6 +83,10 @@ def body(letter: Letter) -> dict[str, Any]:
     mail.add_content(Content("text/plain", letter.text or " "))
     if letter.html:
         mail.add_content(Content("text/html", letter.html))
+    if not letter.may_be_tracked:
+        mail.tracking_settings = TrackingSettings(
+            click_tracking=ClickTracking(enable=False, enable_text=False), open_tracking=OpenTracking(enable=False)
+        )
     if pool := _pool(letter.message_class):
         mail.ip_pool_name = IpPoolName(pool)
     return mail.get()

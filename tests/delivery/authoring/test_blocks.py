@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from delivery.authoring import blocks, mjml, mustache, plain_text
 from delivery.authoring.blocks import BadBlocks
-from delivery.authoring.blocks_starters import STARTERS, starter
+from delivery.authoring.blocks.starters import STARTERS, starter
 
 LEAVES = [
     {"type": "logo", "text": "Acme", "src": "https://example.com/a.png"},

@@ -30,6 +30,7 @@ letters = st.builds(
     text=texts,
     headers=st.dictionaries(st.sampled_from(["List-Unsubscribe", "X-1", "a"]), texts, max_size=3),
     message_class=st.sampled_from(["marketing", "transactional"]),
+    may_be_tracked=st.booleans(),
 )
 PLAIN = Letter(
     "m", "zoe@example.com", "news@example.com", "", "s", '<p class="x">it\'s\n</p>', "t", {"A": '"', "B": "\\"}

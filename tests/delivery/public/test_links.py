@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from contacts import clock, consent, redis_index
 from delivery import gate, providers, sending
 from delivery.authoring.rendering import Rendered
-from delivery.models import Feedback, SendLogEntry, WebhookDelivery
+from delivery.models import Feedback, PostTally, SendLogEntry, WebhookDelivery
 from delivery.providers.base import ACCEPTED, Answer, Entry, Provider
 from delivery.public import hits, links
 from delivery.webhooks import feedback
@@ -199,6 +199,7 @@ def test_a_token_that_is_not_ours_leads_to_a_page_that_says_so(token):
     answer = Client().get(f"/c/{token}")
     assert answer.status_code == 404 and "Location" not in answer
     assert "does not work" in answer.content.decode()
+    assert Client(enforce_csrf_checks=True).post(f"/c/{token}").status_code == 405
     assert not WebhookDelivery.objects.exists()
 
 
@@ -287,6 +288,8 @@ def test_a_click_comes_home_as_an_event_of_its_contact(plain):
         ("clicked", False, "links", message.pk), ("clicked", True, "links", message.pk),
         ("opened", True, "links", message.pk),
     ]  # fmt: skip
+    tallied = PostTally.objects.filter(what__endswith="clicked").values_list("provider", flat=True)
+    assert set(tallied) == {"plain"}, "who sent it, not who brought the news"
     clicks = [told for name, told in making.events(message.contact_id) if name == "email_clicked"]
     assert sorted(click["is_machine"] for click in clicks) == [False, True]
     assert {click["url"] for click in clicks} == {"https://shop.example/new"}
@@ -321,7 +324,20 @@ def test_who_denied_tracking_gets_the_links_as_they_were_written(plain):
 
 
 @pytest.mark.django_db
-def test_consent_is_asked_once_a_batch_and_not_at_all_where_the_provider_tracks(plain):
+def test_a_provider_that_tracks_by_itself_is_told_whom_not_to(plain, monkeypatch):
+    monkeypatch.setattr(Plain, "does_track", True)
+    denier, other = making.contacts(2)
+    version = making.template()
+    with transaction.atomic():
+        consent.record([consent.Consent(denier, "tracking", "denied")], source="test", now=clock.now())
+    making.enqueue(*[making.request(who, version) for who in (denier, other)])
+    making.deliver()
+    assert sorted(letter.may_be_tracked for letter in plain) == [False, True]
+    assert not any("/c/" in letter.html for letter in plain)
+
+
+@pytest.mark.django_db
+def test_consent_is_asked_once_a_batch(plain):
     class Telling(Plain):
         does_track = True
 
@@ -336,4 +352,4 @@ def test_consent_is_asked_once_a_batch_and_not_at_all_where_the_provider_tracks(
         plain.clear()
         return len([query for query in captured if "consent_records" in query["sql"]])
 
-    assert [statements(Plain(), 1), statements(Plain(), 20), statements(Telling(), 20)] == [1, 1, 0]
+    assert [statements(Plain(), 1), statements(Plain(), 20), statements(Telling(), 20)] == [1, 1, 1]

@@ -78,6 +78,8 @@ def by(message: making.Message) -> list[str]:
         ([("stop", "unauthorized")], 2, True),
         ([("accepted", "")], 0, None),
         ([("in_doubt", "no_answer")], 0, None),
+        ([("in_doubt", "no_answer")] * 5, 0, False),
+        ([("in_doubt", "no_answer")] * 5 + [("accepted", "")], 0, None),
         ([("in_doubt", "no_answer")], 2, None),
         ([("not_started", "lease_over")], 2, None),
         ([], 2, None),

@@ -14,8 +14,9 @@ from delivery.authoring.layouts import SLOT
 from delivery.authoring.previews import NoSuchContact, Person
 from delivery.authoring.sources import Manuscript, Version
 from delivery.authoring.templates import BadTemplate, Wording
-from delivery.pages import editor_draft, editor_places
-from delivery.pages.editor_draft import DEFAULT, Draft, Part
+from delivery.pages.editor import draft as editor_draft
+from delivery.pages.editor import places as editor_places
+from delivery.pages.editor.draft import DEFAULT, Draft, Part
 
 TONES = {"error": "bad", "warning": "warn", "hint": "info"}  # the worst first
 GOES_WITHOUT_SAYING = frozenset({"no_text"})  # the field says so itself

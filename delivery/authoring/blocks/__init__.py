@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from contacts.faults import Fault
-from delivery.authoring import blocks_mjml
-from delivery.authoring.blocks_model import SCHEMA, TYPES, Block
+from delivery.authoring.blocks import mjml as blocks_mjml
+from delivery.authoring.blocks.model import SCHEMA, TYPES, Block
 
 __all__ = ["SCHEMA", "TYPES", "BadBlocks", "mjml_of", "read"]
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic_core import PydanticCustomError
 
-from delivery.authoring import blocks_html, blocks_words
+from delivery.authoring.blocks import html as blocks_html
+from delivery.authoring.blocks import words as blocks_words
 
 MOST_BLOCKS = 200
 MOST_IN_COLUMN = 20

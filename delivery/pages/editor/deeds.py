@@ -20,8 +20,10 @@ from contacts.pages.contacts import contact_ids_of, full_name
 from delivery.authoring import templates
 from delivery.authoring.templates import BadTemplate
 from delivery.models import Template, TemplateVersion
-from delivery.pages import editor_diff, editor_draft, editor_mail
-from delivery.pages.editor_draft import DEFAULT, Draft, NotReadable
+from delivery.pages.editor import diff as editor_diff
+from delivery.pages.editor import draft as editor_draft
+from delivery.pages.editor import mail as editor_mail
+from delivery.pages.editor.draft import DEFAULT, Draft, NotReadable
 
 FOUND = 8  # contacts that a search shows
 SHOWN = 200  # versions

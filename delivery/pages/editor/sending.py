@@ -12,9 +12,11 @@ from delivery.authoring import checks, seeds, templates, test_sends
 from delivery.authoring.templates import BadTemplate
 from delivery.authoring.test_sends import UnableToTry
 from delivery.models import SeedAddress, Template
-from delivery.pages import editor_deeds, editor_draft, editor_mail
-from delivery.pages.editor_deeds import answering
-from delivery.pages.editor_draft import DEFAULT, NotReadable
+from delivery.pages.editor import deeds as editor_deeds
+from delivery.pages.editor import draft as editor_draft
+from delivery.pages.editor import mail as editor_mail
+from delivery.pages.editor.deeds import answering
+from delivery.pages.editor.draft import DEFAULT, NotReadable
 
 
 @answering

@@ -11,7 +11,7 @@ from contacts.collect import strict_json
 from contacts.collect.strict_json import NotJson, TooManyValues
 from contacts.faults import Fault
 from delivery.authoring import sources
-from delivery.authoring.blocks_starters import FIRST_NAME, Starter
+from delivery.authoring.blocks.starters import FIRST_NAME, Starter
 from delivery.authoring.sources import Manuscript, Writing
 from delivery.models import Template, TemplateVersion
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import singledispatch
 
-from delivery.authoring import blocks_html
-from delivery.authoring.blocks_model import (
+from delivery.authoring.blocks import html as blocks_html
+from delivery.authoring.blocks.model import (
     FONTS,
     NETWORKS,
     Block,
@@ -25,7 +25,7 @@ from delivery.authoring.blocks_model import (
     Spacer,
     Theme,
 )
-from delivery.authoring.blocks_words import attribute, line, paragraphs
+from delivery.authoring.blocks.words import attribute, line, paragraphs
 
 HEADINGS = {1: ("26px", "1.25"), 2: ("20px", "1.3"), 3: ("16px", "1.4")}
 SIZES = {"small": "13px", "normal": "16px", "large": "19px"}

@@ -7,7 +7,7 @@ import re
 from html import escape
 from html.parser import HTMLParser
 
-from delivery.authoring.blocks_words import TAG
+from delivery.authoring.blocks.words import TAG
 
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}

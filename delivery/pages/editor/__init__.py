@@ -1,0 +1,1 @@
+"""The editor of templates: one deed a file."""
