@@ -14,7 +14,7 @@ from analytics import books, counters, queues, rebuild
 from contacts import clock, doorbell, partitions, redis_index
 from delivery import in_doubt, recounting, trouble
 from delivery import sweep as delivery_sweep
-from scoring import checks
+from scoring.crossings import checks
 from workflows import awaiting
 from workflows import partitions as journal_partitions
 from workflows import sweep as workflows_sweep

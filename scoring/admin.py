@@ -1,5 +1,6 @@
 """The pages of the judge."""
 
-from scoring import admin_lifecycle, admin_rules, timeline
+from scoring.lifecycle import timeline
+from scoring.pages import lifecycle, rulesets, score_card
 
-__all__ = ["admin_lifecycle", "admin_rules", "timeline"]
+__all__ = ["lifecycle", "rulesets", "score_card", "timeline"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contacts.conditions import Field, register_field
 from contacts.conditions.catalogue import register_choices
 from contacts.conditions.reading import ANY_EVENT, about_event
-from scoring import lifecycle, projection
+from scoring.lifecycle import stages
+from scoring.projection import scores
 
 
 def register() -> None:
@@ -14,7 +15,7 @@ def register() -> None:
         Field(
             name="score",
             type="number",
-            sql=lambda alias, now: projection.scalar(at=now, contact=alias),
+            sql=lambda alias, now: scores.scalar(at=now, contact=alias),
             label="score",
             reads=frozenset(
                 {ANY_EVENT, "attribute", "field", "tag", "list", "consent", "workflow"}
@@ -26,9 +27,9 @@ def register() -> None:
         Field(
             name="lifecycle_stage",
             type="text",
-            sql=lambda alias, now: lifecycle.stage_sql(alias),
+            sql=lambda alias, now: stages.stage_sql(alias),
             label="lifecycle stage",
             reads=frozenset({about_event("lifecycle_changed")}),
         )
     )
-    register_choices("lifecycle_stage", lambda: [(stage, stage) for stage in lifecycle.STAGES])
+    register_choices("lifecycle_stage", lambda: [(stage, stage) for stage in stages.STAGES])

@@ -19,9 +19,16 @@ def declare() -> None:
             append_only=True,
         ),
         Holding(
+            "scoring_backtest_contacts",
+            "Trials of scoring rules",
+            ("crossed_at", "converted_at", "best"),
+            erase=None,
+            merge=DROP,
+        ),
+        Holding(
             "lifecycle_events",
             "Lifecycle",
-            ("from_stage", "to_stage", "reason", "source", "occurred_at"),
+            ("from_stage", "to_stage", "reason", "source", "actor", "occurred_at"),
             erase=KEEP,
             append_only=True,
         ),

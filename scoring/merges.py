@@ -14,8 +14,8 @@ from django.db import connection
 from contacts import merging
 from contacts.guarded import guarded_path
 from contacts.signals import Merged
-from scoring import checks
-from scoring.lifecycle import STAGES
+from scoring.crossings import checks
+from scoring.lifecycle.stages import STAGES
 
 SAID = "lifecycle_events: said by the merge"  # in the ledger of merges
 SOURCE = "merge"

@@ -16,8 +16,8 @@ from contacts.signals import (
     events_recorded,
     merges_undone,
 )
-from scoring import checks
 from scoring import merges as merging
+from scoring.crossings import checks
 
 
 @receiver(events_recorded, dispatch_uid="scoring asks for checks after events")

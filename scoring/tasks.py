@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from contacts import doorbell, transactions
-from scoring import checks, crossings, recheck
+from scoring.crossings import checks, comparing, recheck
 
 
 @shared_task(name=checks.BELL)
@@ -24,7 +24,7 @@ def sweep(**_: Any) -> None:
 
 
 def _compare(lane: str) -> bool:
-    return transactions.run(lambda now: crossings.check_batch(now=now, lane=lane))
+    return transactions.run(lambda now: comparing.check_batch(now=now, lane=lane))
 
 
 def _ask() -> bool:

@@ -11,7 +11,7 @@ from contacts.audiences import checks as segment_checks
 from contacts.audiences import sweeping
 from contacts.importing import runs as imports
 from delivery import sweep as post_office
-from scoring import checks
+from scoring.crossings import checks
 from workflows import admission, archiving, pausing, rehearsals
 from workflows.editing import edit_plan
 from workflows.entry import brake, entry_runs, entry_work

@@ -11,7 +11,7 @@ from analytics import queues, start_page
 from analytics.models import CounterDelta
 from contacts import clock
 from contacts.models import PendingEvent
-from scoring import lifecycle
+from scoring.lifecycle import stages
 from tests import journeys
 from tests.journeys import definition, step
 from workflows.models import Enrolment, Workflow
@@ -122,7 +122,7 @@ def test_the_start_page_says_what_is_happening(lived):
     now = clock.now()
     contact = Enrolment.objects.first().contact_id
     with transaction.atomic():
-        lifecycle.move(contact_ids=[contact], to_stage="mql", reason="", source="api", now=now)
+        stages.move(contact_ids=[contact], to_stage="mql", reason="", source="api", now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO contact_send_log (message_id, contact_id, channel, workflow_id, kind, reason, at) "

@@ -57,7 +57,12 @@ def test_rooms_do_not_import_tasks(app):
 
 
 def test_pure_cores_know_nothing_of_django():
-    cores = ["contacts/durations.py", "contacts/conditions/grammar.py", "scoring/decay.py", "workflows/waits.py"]
+    cores = [
+        "contacts/durations.py",
+        "contacts/conditions/grammar.py",
+        "scoring/rulesets/decay.py",
+        "workflows/waits.py",
+    ]
     impure = [core for core in cores if any(name.startswith("django") for name in imported_modules(ROOT / core))]
     assert impure == []
 

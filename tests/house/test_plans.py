@@ -16,7 +16,8 @@ from django.db import connection, transaction
 from analytics import counters
 from contacts import clock
 from delivery import gate, suppression
-from scoring import crossings, rulesets
+from scoring.crossings import comparing
+from scoring.rulesets import versions
 from tests import journeys
 from tests.journeys import definition, step
 from workflows import sweep
@@ -68,7 +69,7 @@ def full_tables():
         "pause": step("wait", mode="duration", **{"for": "P1D"}),
     }))  # fmt: skip
     workflow = Workflow.objects.get()
-    rulesets.activate(
+    versions.activate(
         name="lead",
         rules=[{"name": "viewed", "signal": {"event": "signed_up"}, "points": 10}],
         mql_threshold=60,
@@ -143,7 +144,7 @@ def test_no_hot_path_scans_a_table(full_tables):
     found["claim for delivery"] = scans(sent, big)
 
     with statements() as sent, transaction.atomic():
-        assert crossings.check_batch(now=clock.now(), limit=200)
+        assert comparing.check_batch(now=clock.now(), limit=200)
     found["check scores"] = scans(sent, big)
 
     with statements() as sent:

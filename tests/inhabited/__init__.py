@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from analytics import rebuild
 from contacts.models import ApiKey, Contact
 from delivery.models import Message, Suppression
-from scoring import rulesets
+from scoring.rulesets import versions
 from tests.inhabited import people, post, ways
 from workflows.models import Workflow
 
@@ -56,7 +56,7 @@ def inhabit(*, now: datetime, contacts: int = 60) -> Inhabited:
     known = people.settle(now, contacts)
     people.record(now, known)
     journeys = ways.publish(now)
-    rulesets.activate(rules=RULES, mql_threshold=60, now=now - timedelta(days=9))
+    versions.activate(rules=RULES, mql_threshold=60, now=now - timedelta(days=9))
     messages = ways.walk(now, known, journeys)
     suppression = post.suppress(now, known, messages)
     key = ApiKey.objects.create(

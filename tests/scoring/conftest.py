@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from contacts.models import Contact
-from scoring import rulesets
+from scoring.rulesets import versions
 from tests.scoring.oracle import Happened
 
 EVENTS = """
@@ -55,7 +55,7 @@ def activated(now: datetime) -> Callable[..., int]:
 
     def activate(*rules: dict, **settings: object) -> int:
         with transaction.atomic():
-            return rulesets.activate(rules=list(rules), now=settings.pop("now", now), **settings)
+            return versions.activate(rules=list(rules), now=settings.pop("now", now), **settings)
 
     return activate
 

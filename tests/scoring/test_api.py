@@ -11,7 +11,7 @@ from django.db import transaction
 
 from contacts import clock
 from contacts.models import Contact
-from scoring import lifecycle
+from scoring.lifecycle import stages
 from scoring.models import Ruleset
 from tests.contacts.conftest import Api, make_key
 from tests.scoring.conftest import rule, write_history
@@ -94,7 +94,7 @@ def test_a_lifecycle_is_its_moves(reader, ada, now):
     assert ask(reader, ada, "lifecycle").json() == {"stage": None, "events": []}
     with transaction.atomic():
         for day, stage in enumerate(("lead", "mql")):
-            lifecycle.move(
+            stages.move(
                 contact_ids=[ada.pk], to_stage=stage, reason="because", source="api", now=now + timedelta(days=day)
             )
     assert ask(reader, ada, "lifecycle/").json() == {

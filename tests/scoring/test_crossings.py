@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from contacts import events
 from contacts.models import Contact, ContactEvent
-from scoring import checks, crossings, lifecycle
+from scoring.crossings import checks, comparing
+from scoring.lifecycle import stages
 from scoring.models import LifecycleEvent, ScoreCheck, ScoreCrossing, ScoreSide
 from tests.scoring import oracle
 from tests.scoring.conftest import rule
@@ -38,7 +39,7 @@ def record(contact_ids, kind, at=NOW, occurred_at=None, lane="urgent", **propert
 
 def check(at=NOW, **more):
     with transaction.atomic():
-        return crossings.check_batch(now=at, **more)
+        return comparing.check_batch(now=at, **more)
 
 
 def check_at(contact_id):
@@ -125,7 +126,7 @@ def test_reaching_the_threshold_is_a_crossing_a_stage_and_news(person, activated
     record(contact_id, "asked")
     assert check()
     assert crossed(contact_id) == [("up", NOW)]
-    assert lifecycle.current_stages([contact_id]) == {contact_id: "mql"}
+    assert stages.current_stages([contact_id]) == {contact_id: "mql"}
     (news,) = own_events(contact_id, "score_threshold_crossed")
     assert news == {
         "score_name": "lead",
@@ -156,7 +157,7 @@ def test_the_fall_by_decay_is_armed_for_its_instant_and_is_never_early(person, a
     assert not check(at - timedelta(seconds=1))
     assert check(at)
     assert crossed(contact_id) == [("up", NOW), ("down", at)]
-    assert lifecycle.current_stages([contact_id]) == {contact_id: "mql"}  # going back is for people to decide
+    assert stages.current_stages([contact_id]) == {contact_id: "mql"}  # going back is for people to decide
 
 
 def test_a_rise_by_fading_negatives_is_found_too(person, activated):
@@ -198,10 +199,10 @@ def test_a_score_moves_nobody_back(person, activated, stage, after):
     activated(rule("asked", 60))
     contact_id = person()
     with transaction.atomic():
-        lifecycle.move(contact_ids=[contact_id], to_stage=stage, reason="", source="api", now=NOW)
+        stages.move(contact_ids=[contact_id], to_stage=stage, reason="", source="api", now=NOW)
     record(contact_id, "asked")
     check()
-    assert lifecycle.current_stages([contact_id]) == {contact_id: after}
+    assert stages.current_stages([contact_id]) == {contact_id: after}
 
 
 def test_an_event_that_no_rule_looks_at_asks_for_no_check(person, activated):
@@ -280,7 +281,7 @@ def test_two_scores_cross_each_on_their_own_and_only_lead_moves_the_stage(person
     record(contact_id, "asked")
     check()
     assert ScoreCrossing.objects.get(contact_id=contact_id).score_name == "fit"
-    assert lifecycle.current_stages([contact_id]) == {}
+    assert stages.current_stages([contact_id]) == {}
 
 
 def test_a_rule_about_our_own_news_is_checked_as_well(person, activated):

@@ -7,7 +7,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scoring.decay import BadDecay, Decay, parse_decay, remaining, remaining_sql
+from scoring.rulesets.decay import BadDecay, Decay, parse_decay, remaining, remaining_sql
 
 DAY = 86_400.0
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.decay import Decay, remaining
-from scoring.forecast import Level, Term, next_look
+from scoring.crossings.forecast import Level, Term, next_look
+from scoring.rulesets.decay import Decay, remaining
 
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from contacts import conditions
 from contacts.models import ContactEvent
-from scoring import lifecycle
+from scoring.lifecycle import stages
 from scoring.models import LifecycleEvent
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def move(ids, to_stage, now, **more):
     with transaction.atomic():
-        return lifecycle.move(
+        return stages.move(
             contact_ids=ids, to_stage=to_stage, **({"reason": "asked for", "source": "api", "now": now} | more)
         )
 
@@ -47,7 +47,7 @@ def test_going_back_is_a_new_row(person, now):
     contact_id = person()
     for stage in ("mql", "sql", "mql"):
         move([contact_id], stage, now)
-    assert lifecycle.current_stages([contact_id]) == {contact_id: "mql"}
+    assert stages.current_stages([contact_id]) == {contact_id: "mql"}
     assert LifecycleEvent.objects.count() == 3
 
 
@@ -56,7 +56,7 @@ def test_contacts_of_other_stages_can_be_left_where_they_are(person, now):
     move([lead], "lead", now)
     move([customer], "customer", now)
     assert move([fresh, lead, customer], "mql", now, only_from=["", "lead"]) == [fresh, lead]
-    assert lifecycle.current_stages([fresh, lead, customer]) == {fresh: "mql", lead: "mql", customer: "customer"}
+    assert stages.current_stages([fresh, lead, customer]) == {fresh: "mql", lead: "mql", customer: "customer"}
 
 
 def test_a_stage_that_does_not_exist_is_refused(person, now):

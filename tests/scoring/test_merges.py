@@ -7,9 +7,11 @@ from django.db import transaction
 
 from contacts import clock
 from contacts.models import Contact, ContactEvent
-from scoring import checks, crossings, lifecycle, projection
+from scoring.crossings import checks, comparing
+from scoring.lifecycle import stages
 from scoring.merges import Stage, stage_of
 from scoring.models import LifecycleEvent, ScoreCheck, ScoreCrossing, ScoreSide
+from scoring.projection import scores
 from tests.contacts.conftest import event, record
 from tests.contacts.merging.conftest import merge, undo
 from tests.scoring.conftest import rule
@@ -23,12 +25,12 @@ def two() -> tuple[int, int]:
 
 def move(contact_id: int, stage: str) -> None:
     with transaction.atomic():
-        lifecycle.move(contact_ids=[contact_id], to_stage=stage, reason="test", source="api", now=clock.now())
+        stages.move(contact_ids=[contact_id], to_stage=stage, reason="test", source="api", now=clock.now())
 
 
 def check() -> None:
     with transaction.atomic():
-        while crossings.check_batch(now=clock.now()):
+        while comparing.check_batch(now=clock.now()):
             pass
 
 
@@ -56,10 +58,10 @@ def test_nobody_falls_back_because_the_other_profile_was_a_lead():
     move(other, "lead")
     news = ContactEvent.objects.filter(type="lifecycle_changed").count()
     merge_id = merge(ada, other)
-    assert lifecycle.current_stages([ada, other]) == {ada: "customer"}
+    assert stages.current_stages([ada, other]) == {ada: "customer"}
     assert ContactEvent.objects.filter(type="lifecycle_changed").count() == news
     undo(merge_id)
-    assert lifecycle.current_stages([ada, other]) == {ada: "customer", other: "lead"}
+    assert stages.current_stages([ada, other]) == {ada: "customer", other: "lead"}
     assert not LifecycleEvent.objects.filter(source="merge").exists()
 
 
@@ -70,7 +72,7 @@ def test_a_stage_that_came_after_the_merge_outlives_it():
     merge_id = merge(ada, other)
     move(ada, "churned")
     undo(merge_id)
-    assert lifecycle.current_stages([ada]) == {ada: "churned"}
+    assert stages.current_stages([ada]) == {ada: "churned"}
 
 
 def test_the_score_counts_both_histories_and_is_checked_at_once(activated):
@@ -83,7 +85,7 @@ def test_the_score_counts_both_histories_and_is_checked_at_once(activated):
     merge(ada, other)
     assert list(ScoreCheck.objects.filter(check_at__lte=clock.now()).values_list("contact_id", flat=True)) == [ada]
     check()
-    assert projection.scores(contact_ids=[ada], at=clock.now())[ada] == 70
+    assert scores.of(contact_ids=[ada], at=clock.now())[ada] == 70
     assert list(ScoreCrossing.objects.values_list("contact_id", "upward")) == [(ada, True)]
 
 

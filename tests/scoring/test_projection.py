@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from contacts import conditions
 from contacts.models import ContactTag, Tag
-from scoring import explanation, projection
-from scoring.rules import Ruleset, parse_rules
+from scoring.projection import explanation, scores
+from scoring.rulesets.parsing import parse_rules
+from scoring.rulesets.rules import Ruleset
 from tests.scoring import oracle
 from tests.scoring.conftest import rule, write_history
 from tests.scoring.oracle import Happened
@@ -26,7 +27,7 @@ def ago(**span) -> datetime:
 
 
 def score_of(contact_id, at=NOW):
-    return projection.scores(contact_ids=[contact_id], at=at)[contact_id]
+    return scores.of(contact_ids=[contact_id], at=at)[contact_id]
 
 
 # -- Hypothesis --------------------------------------------------------------------------------------------------------
@@ -68,9 +69,9 @@ def test_the_projection_equals_brute_force(person, rules, history, other, hours)
         write_history(contact_id, events)
     written = parse_rules([oracle.as_written(one, position) for position, one in enumerate(rules)])
     ruleset = Ruleset(ruleset_id=0, name="lead", version=1, mql_threshold=60, rules=written)
-    scores = projection.scores_under(ruleset, contact_ids=people, at=at)
+    found = scores.under(ruleset, contact_ids=people, at=at)
     for contact_id, events in people.items():
-        assert scores[contact_id] == pytest.approx(oracle.score(rules, events, at), abs=1e-6)
+        assert found[contact_id] == pytest.approx(oracle.score(rules, events, at), abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,8 +84,8 @@ def test_the_order_of_arrival_does_not_matter(person, history, order):
     write_history(second, shuffled)
     rules = parse_rules([rule(kind, 7.5, decay={"type": "half_life", "period": "P3D"}) for kind in TYPES])
     ruleset = Ruleset(ruleset_id=0, name="lead", version=1, mql_threshold=60, rules=rules)
-    scores = projection.scores_under(ruleset, contact_ids=[first, second], at=NOW)
-    assert scores[first] == scores[second]
+    found = scores.under(ruleset, contact_ids=[first, second], at=NOW)
+    assert found[first] == found[second]
 
 
 # -- what counts -------------------------------------------------------------------------------------------------------
@@ -92,12 +93,12 @@ def test_the_order_of_arrival_does_not_matter(person, history, order):
 
 def test_without_rules_everybody_has_nothing(person):
     contact_id = person()
-    assert projection.scores(contact_ids=[contact_id], at=NOW) == {contact_id: 0.0}
+    assert scores.of(contact_ids=[contact_id], at=NOW) == {contact_id: 0.0}
 
 
 def test_somebody_who_is_nobody_is_left_out(activated):
     activated(rule("visited", 5))
-    assert projection.scores(contact_ids=[987_654_321], at=NOW) == {}
+    assert scores.of(contact_ids=[987_654_321], at=NOW) == {}
 
 
 def test_an_event_that_consent_holds_back_is_invisible(person, activated):
@@ -208,7 +209,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_contacts(pers
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            projection.scores(contact_ids=some, at=NOW)
+            scores.of(contact_ids=some, at=NOW)
         counts.append(len(queries))
     assert counts == [2, 2]
 
@@ -229,7 +230,7 @@ def test_the_explanation_adds_up_to_the_score(person, activated):
             Happened("asked", ago(days=4)),
         ],
     )
-    told = projection.explain(contact_id, NOW)
+    told = explanation.explain(contact_id, NOW)
     visited, asked, director = told.rules
     assert told.score == score_of(contact_id) == sum(share.points for share in told.rules) == 52.5
     assert (visited.raw, visited.decayed, visited.points, visited.event_count) == (20.0, 7.5, 7.5, 2)
@@ -243,7 +244,7 @@ def test_a_long_history_is_explained_by_its_newest_events(person, activated):
     activated(rule("visited", 1))
     contact_id = person()
     write_history(contact_id, [Happened("visited", ago(hours=hour)) for hour in range(80)])
-    (share,) = projection.explain(contact_id, NOW).rules
+    (share,) = explanation.explain(contact_id, NOW).rules
     assert share.event_count == 80 and len(share.events) == explanation.EVENTS_SHOWN
     assert share.events[0].occurred_at == NOW
 
@@ -251,4 +252,4 @@ def test_a_long_history_is_explained_by_its_newest_events(person, activated):
 def test_nobody_cannot_be_explained(activated):
     activated(rule("visited", 1))
     with pytest.raises(LookupError):
-        projection.explain(987_654_321, NOW)
+        explanation.explain(987_654_321, NOW)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from scoring.rules import BadRules, active_ruleset, active_rulesets, check_threshold, parse_rules
+from scoring.rulesets.parsing import check_threshold, parse_rules
+from scoring.rulesets.reading import active_ruleset, active_rulesets
+from scoring.rulesets.rules import BadRules
 from tests.scoring.conftest import rule
 
 

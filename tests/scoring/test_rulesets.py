@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from scoring import crossings, recheck, rulesets, tasks
+from scoring import tasks
+from scoring.crossings import comparing, recheck
 from scoring.models import Ruleset, ScoreCheck, ScoreCrossing, ScoringRule
-from scoring.rules import BadRules
+from scoring.rulesets import versions
+from scoring.rulesets.rules import BadRules
 from tests.scoring.conftest import rule, write_history
 from tests.scoring.oracle import Happened
 
@@ -20,7 +22,7 @@ def work_off(now, limit=500):
     busy = True
     while busy:
         with transaction.atomic():
-            busy = crossings.check_batch(now=now, limit=limit, lane="bulk") or recheck.ask_batch(now=now, limit=limit)
+            busy = comparing.check_batch(now=now, limit=limit, lane="bulk") or recheck.ask_batch(now=now, limit=limit)
 
 
 def directions(contact_id):
@@ -45,7 +47,7 @@ def test_wrong_rules_change_nothing(activated):
 def test_two_who_activate_at_once_leave_one_active_version(now):
     def work(points):
         try:
-            rulesets.activate(rules=[rule("asked", points)], now=now)
+            versions.activate(rules=[rule("asked", points)], now=now)
         finally:
             connection.close()
 

@@ -10,9 +10,10 @@ from django.db import transaction
 
 from contacts import events
 from contacts.models import ContactEvent
-from scoring import checks, crossings, lifecycle, recheck, thresholds
+from scoring.crossings import checks, comparing, recheck, thresholds
+from scoring.lifecycle import stages
 from scoring.models import ScoreSide, ScoreThreshold
-from scoring.rules import BadRules
+from scoring.rulesets.rules import BadRules
 from tests.scoring.conftest import rule
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +38,7 @@ def check(at):
     busy = True
     while busy:
         busy = False
-        for work in (crossings.check_batch, recheck.ask_batch):
+        for work in (comparing.check_batch, recheck.ask_batch):
             with transaction.atomic():
                 busy |= work(now=at)
 
@@ -67,10 +68,10 @@ def test_only_the_threshold_of_marketing_qualification_moves_the_stage(person, a
     ada = person()
     record(ada, "visited", NOW)
     check(NOW)
-    assert news(ada) == [(20, "up")] and lifecycle.current_stages([ada]) == {}
+    assert news(ada) == [(20, "up")] and stages.current_stages([ada]) == {}
     record(ada, "visited", NOW + MINUTE)
     check(NOW + MINUTE)
-    assert lifecycle.current_stages([ada]) == {ada: "mql"}
+    assert stages.current_stages([ada]) == {ada: "mql"}
 
 
 def test_who_stands_above_when_it_is_first_watched_has_not_crossed_it_and_falls_later(person, activated):

@@ -10,7 +10,7 @@ from contacts import clock, transactions, upserting
 from contacts.audiences import tags
 from contacts.models import AwaitedEvent, Contact
 from delivery.models import Message, OutboxEntry
-from scoring import rulesets
+from scoring.rulesets import versions
 from tests import journeys
 from tests.contacts.merging.conftest import merge
 from tests.journeys import definition, step
@@ -269,7 +269,7 @@ def test_nothing_is_asked_where_no_version_watches_anything():
 
 def test_a_score_takes_out_after_the_event_that_raised_it_of_whatever_type():
     with transaction.atomic():
-        rulesets.activate(rules=[{"name": "r", "signal": {"event": "demo_requested"}, "points": 60}], now=clock.now())
+        versions.activate(rules=[{"name": "r", "signal": {"event": "demo_requested"}, "points": 60}], now=clock.now())
     contact = enter(leaving([{"condition": {"field": "score", "op": "gte", "value": 60}}]))
     journeys.track(contact.pk, "demo_requested")
     journeys.run()

@@ -11,8 +11,10 @@ from django.db import transaction
 from contacts import clock, transactions
 from contacts.audiences import filling, lists, membership, segments, tags
 from contacts.models import Contact
-from scoring import crossings, lifecycle, rulesets
+from scoring.crossings import comparing
+from scoring.lifecycle import stages
 from scoring.models import ScoreThreshold
+from scoring.rulesets import versions
 from tests import journeys
 from tests.journeys import definition, step
 from workflows import publishing
@@ -95,8 +97,8 @@ def test_entering_and_leaving_a_segment_start_journeys(kind):
 def test_coming_to_a_lifecycle_stage_starts_the_journey_of_that_stage():
     journeys.publish(journey(type="lifecycle_changed", to="mql"))
     ada, bob = person(1), person(2)
-    within(lifecycle.move, contact_ids=[ada], to_stage="mql", reason="test", source="api")
-    within(lifecycle.move, contact_ids=[bob], to_stage="lead", reason="test", source="api")
+    within(stages.move, contact_ids=[ada], to_stage="mql", reason="test", source="api")
+    within(stages.move, contact_ids=[bob], to_stage="lead", reason="test", source="api")
     assert entered() == [(ada, "lifecycle_changed")]
 
 
@@ -115,14 +117,14 @@ def test_a_score_that_reaches_the_threshold_starts_one_journey_and_falling_again
         {"name": "visits", "signal": {"event": "visited"}, "points": 30},
         {"name": "leaves", "signal": {"event": "left"}, "points": -30},
     ]
-    within(rulesets.activate, rules=rules)
+    within(versions.activate, rules=rules)
     for slug, direction in (("up", "up"), ("down", "down")):
         trigger = {"type": "score_crossed", "threshold": 25, "direction": direction}
         journeys.publish(journey(slug=slug, **trigger))
     ada, bob = person(1), person(2)
 
     def compare() -> list[tuple[int, str]]:
-        while transactions.run(lambda now: crossings.check_batch(now=now)):
+        while transactions.run(lambda now: comparing.check_batch(now=now)):
             pass
         journeys.run()
         return list(Enrolment.objects.order_by("id").values_list("contact_id", "workflow__slug"))
@@ -202,7 +204,7 @@ def test_steps_take_tags_away_and_put_on_and_off_lists_and_move_the_stage():
         [ada],
     )[0]
     assert (on.tags, on.slugs) == (0, ["news"])
-    assert lifecycle.current_stages([ada]) == {ada: "customer"}
+    assert stages.current_stages([ada]) == {ada: "customer"}
 
 
 @pytest.mark.django_db(transaction=True)

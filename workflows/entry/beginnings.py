@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scoring import thresholds
+from scoring.crossings import thresholds
 from workflows import awaiting
 from workflows.entry import date_entries, entry_runs, schedules
 from workflows.models import TriggerSchedule, WorkflowVersion

@@ -10,7 +10,8 @@ from typing import Any
 from django.db import connection
 
 from contacts.collect.parsing import parse_instant
-from scoring import lifecycle, projection
+from scoring.lifecycle import stages
+from scoring.projection import scores
 from workflows import wording
 from workflows.journey_tests.document import Moment
 from workflows.models import Enrolment
@@ -146,13 +147,13 @@ def _tag(asked: _Asked) -> Answer:
 
 
 def _stage(asked: _Asked) -> Answer:
-    stage = lifecycle.current_stages([asked.contact_id]).get(asked.contact_id) or None
+    stage = stages.current_stages([asked.contact_id]).get(asked.contact_id) or None
     wanted = asked.said["stage"] or None
     return Answer(stage == wanted, f"{asked.name} has the stage {wanted or 'none'}", f"stage: {stage or 'none'}")
 
 
 def _score(asked: _Asked) -> Answer:
-    score = projection.scores(contact_ids=[asked.contact_id], at=asked.now).get(asked.contact_id, 0.0)
+    score = scores.of(contact_ids=[asked.contact_id], at=asked.now).get(asked.contact_id, 0.0)
     wanted = asked.said["value"]
     return Answer(abs(score - wanted) < CLOSE_ENOUGH, f"{asked.name} has the score {wanted:g}", f"score: {score:g}")
 

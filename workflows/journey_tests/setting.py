@@ -18,8 +18,8 @@ from contacts.faults import Fault
 from contacts.upserting import Person
 from delivery.authoring import templates
 from delivery.authoring.templates import BadTemplate
-from scoring import rulesets
-from scoring.rules import BadRules
+from scoring.rulesets import versions
+from scoring.rulesets.rules import BadRules
 from workflows import importing, publishing
 from workflows.definition.strict import WORKFLOW_SLUG
 from workflows.importing import BadDocument
@@ -193,6 +193,6 @@ def _activate(raw: Any, now: datetime) -> None:
         return
     given = raw if isinstance(raw, dict) else {"rules": raw}
     try:
-        rulesets.activate(rules=given.get("rules"), mql_threshold=given.get("mql_threshold", 60), now=now)
+        versions.activate(rules=given.get("rules"), mql_threshold=given.get("mql_threshold", 60), now=now)
     except BadRules as error:
         raise BadTestFile([Fault(p.code, p.message, (p.path,)) for p in error.problems]) from error

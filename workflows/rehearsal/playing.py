@@ -26,7 +26,7 @@ from delivery.suppression import NewSuppression
 from delivery.webhooks import feedback, vocabulary
 from delivery.webhooks.base import Report
 from delivery.webhooks.feedback import Sourced
-from scoring import lifecycle
+from scoring.lifecycle import stages
 from workflows import serializable
 from workflows.entry import entering
 from workflows.models import Enrolment
@@ -193,7 +193,7 @@ def _stages(stage: Stage, facts: list[Fact]) -> None:
 
 def _move(fact: Fact, now: datetime) -> None:
     said = fact.detail
-    lifecycle.move(
+    stages.move(
         contact_ids=[fact.contact_id or 0], to_stage=said["to"], reason=said["reason"], source=said["source"], now=now
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from scoring import lifecycle
+from scoring.lifecycle import stages
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Strict
@@ -33,7 +33,7 @@ class StageMove:
         for effect in effects:
             groups.setdefault((effect.to, effect.step, effect.source), []).append(effect.contact_id)
         for (to, step, source), contact_ids in sorted(groups.items()):
-            lifecycle.move(
+            stages.move(
                 contact_ids=contact_ids,
                 to_stage=to,
                 reason=f"step {step}",
@@ -52,8 +52,8 @@ class ChangeLifecycleStage(StepType):
         return f"Move to the lifecycle stage {phrases.quoted(config.to)}"
 
     def problems(self, config: StageConfig, step: str) -> Iterable[Problem]:
-        if config.to not in lifecycle.STAGES:
-            known = ", ".join(lifecycle.STAGES)
+        if config.to not in stages.STAGES:
+            known = ", ".join(stages.STAGES)
             yield Problem(step, "config.to", "bad_value", f"there is no stage {config.to!r}; there are {known}")
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:

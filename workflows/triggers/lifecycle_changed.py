@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
-from scoring import lifecycle
+from scoring.lifecycle import stages
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.triggers.base import PLACE, TriggerType, property_is
@@ -29,6 +29,6 @@ class LifecycleChanged(TriggerType):
         return f"The contact comes to the lifecycle stage {phrases.quoted(self.to)}"
 
     def problems(self) -> Iterable[Problem]:
-        if self.to not in lifecycle.STAGES:
-            known = ", ".join(lifecycle.STAGES)
+        if self.to not in stages.STAGES:
+            known = ", ".join(stages.STAGES)
             yield Problem(None, f"{PLACE}.to", "bad_value", f"there is no stage {self.to!r}; there are {known}")

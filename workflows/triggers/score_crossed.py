@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
-from scoring.crossings import level_of
-from scoring.rules import LEAD, BadRules, check_threshold
+from scoring.crossings.comparing import level_of
+from scoring.rulesets.parsing import check_threshold
+from scoring.rulesets.rules import LEAD, BadRules
 from workflows.definition.problems import Problem
 from workflows.triggers.base import PLACE, TriggerType, property_is
 

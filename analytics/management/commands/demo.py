@@ -19,7 +19,7 @@ from analytics.demo import figures, replay, sources
 from analytics.demo.board import Board
 from contacts import access, clock
 from contacts.models import ApiKey, Contact
-from scoring import rulesets
+from scoring.rulesets import versions
 from workflows import importing
 from workflows.definition import reading
 
@@ -106,7 +106,7 @@ class Command(BaseCommand):
 
     def _publish_samples(self, now: datetime) -> None:
         with transaction.atomic():
-            rulesets.activate(name="lead", rules=RULES, mql_threshold=60, now=now)
+            versions.activate(name="lead", rules=RULES, mql_threshold=60, now=now)
         for path in sorted(SAMPLES.glob("*.yaml")):
             document = reading.read(path.read_text(encoding="utf-8"))
             imported = importing.import_document(document, by="demonstration", publish=True, now=now)

@@ -22,7 +22,7 @@ from delivery import devices, suppression
 from delivery.devices import NewDevice
 from delivery.models import StaffNotice, WebhookDelivery
 from delivery.webhooks import feedback
-from scoring import checks
+from scoring.crossings import checks
 from tests import journeys
 from tests.contacts.conftest import Api, make_key
 from tests.delivery import making

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from django.db import connection
 
-from scoring import checks, compiler, rules
+from scoring.crossings import checks
+from scoring.projection import compiler
+from scoring.rulesets import reading
 
 BATCH = 500
 
@@ -67,7 +69,7 @@ def ask_batch(*, now: datetime, limit: int = BATCH) -> bool:
         cursor.execute(_CROWDED, {"now": now, "limit": limit})
         if cursor.fetchone()[0]:
             return False
-        ruleset = next(ruleset for ruleset in rules.active_rulesets() if ruleset.ruleset_id == ruleset_id)
+        ruleset = next(ruleset for ruleset in reading.active_rulesets() if ruleset.ruleset_id == ruleset_id)
         page = {
             "after": after,
             "limit": limit,

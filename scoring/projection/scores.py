@@ -9,23 +9,21 @@ from datetime import datetime
 from django.db import connection
 
 from contacts.conditions import Sql
-from scoring import compiler, rules
-from scoring.explanation import Explanation, explain
-from scoring.rules import LEAD, Ruleset
-
-__all__ = ["Explanation", "explain", "scalar", "scores", "scores_under"]
+from scoring.projection import compiler
+from scoring.rulesets import reading
+from scoring.rulesets.rules import LEAD, Ruleset
 
 
-def scores(*, contact_ids: Collection[int], at: datetime, name: str = LEAD) -> dict[int, float]:
+def of(*, contact_ids: Collection[int], at: datetime, name: str = LEAD) -> dict[int, float]:
     """The score of each of these contacts at `at`, rounded to 6 decimals. Without an active ruleset everybody has 0;
     ids that are nobody's are left out. Two statements for any number of contacts: the rules, and the projection."""
-    ruleset = rules.active_ruleset(name)
+    ruleset = reading.active_ruleset(name)
     if ruleset is None:
         ruleset = Ruleset(ruleset_id=0, name=name, version=0, mql_threshold=0, rules=())
-    return scores_under(ruleset, contact_ids=contact_ids, at=at)
+    return under(ruleset, contact_ids=contact_ids, at=at)
 
 
-def scores_under(ruleset: Ruleset, *, contact_ids: Collection[int], at: datetime) -> dict[int, float]:
+def under(ruleset: Ruleset, *, contact_ids: Collection[int], at: datetime) -> dict[int, float]:
     """The same under rules that the caller holds, active or not. One statement."""
     score = compiler.score(ruleset, at=at, contact="c")
     with connection.cursor() as cursor:
@@ -37,5 +35,5 @@ def scores_under(ruleset: Ruleset, *, contact_ids: Collection[int], at: datetime
 
 def scalar(*, at: datetime, contact: str, name: str = LEAD) -> Sql:
     """The score as an SQL expression over `contact`, the alias of a row of contacts: for conditions."""
-    ruleset = rules.active_ruleset(name)
+    ruleset = reading.active_ruleset(name)
     return Sql("0::float8", []) if ruleset is None else compiler.score(ruleset, at=at, contact=contact)

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import connection
 
 from contacts.conditions.fragment import fill
-from scoring import compiler, moments
-from scoring.decay import remaining_sql
-from scoring.forecast import Level, Term, next_look
-from scoring.rules import Rule, Ruleset
+from scoring.crossings import moments
+from scoring.crossings.forecast import Level, Term, next_look
+from scoring.projection import compiler
+from scoring.rulesets.decay import remaining_sql
+from scoring.rulesets.rules import Rule, Ruleset
 
 HORIZON = timedelta(days=180)
 

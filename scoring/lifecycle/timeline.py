@@ -6,7 +6,7 @@ from django.db import connection
 
 from contacts import timeline
 from contacts.timeline import Before, Entry, Source
-from scoring.admin_lifecycle import stage_name
+from scoring.pages.lifecycle import stage_name
 
 
 def moves(*, contact_id: int, before: Before, limit: int, alone: bool) -> list[Entry]:

@@ -14,16 +14,19 @@ from typing import Any
 from django.db import connection
 
 from contacts import events
-from scoring import checks, lifecycle, outlook, projection, rules
-from scoring.compiler import DECIMALS
-from scoring.forecast import Level
-from scoring.rules import Ruleset
-from scoring.thresholds import Watched, watched
+from scoring.crossings import checks, outlook
+from scoring.crossings.forecast import Level
+from scoring.crossings.thresholds import Watched, watched
+from scoring.lifecycle import stages
+from scoring.projection import scores
+from scoring.projection.compiler import DECIMALS
+from scoring.rulesets import reading, rules
+from scoring.rulesets.rules import Ruleset
 
 HYSTERESIS = 0.1
 BATCH = 200
 # Only upwards: nobody who is with sales already is moved back by a score.
-BEFORE_MQL = (lifecycle.NO_STAGE, "subscriber", "lead")
+BEFORE_MQL = (stages.NO_STAGE, "subscriber", "lead")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def check_batch(*, now: datetime, limit: int = BATCH, lane: str | None = None) -
     settled: list[tuple[Ruleset, list[tuple[int, float]]]] = []
     if contact_ids:
         # the contacts are locked: what is read from here on is the last word
-        for ruleset in rules.active_rulesets():
+        for ruleset in reading.active_rulesets():
             crossings, levels, stood_above = _compare(ruleset, contact_ids, now)
             crossed.append((ruleset, crossings))
             settled.append((ruleset, stood_above))
@@ -80,16 +83,16 @@ def _compare(
     """Who crosses now, in the order of the ids, what each contact's next crossings would be, and who stood above a
     threshold when somebody began to watch it. Three statements, and one for each threshold whose watching began under
     these rules."""
-    scores = projection.scores_under(ruleset, contact_ids=contact_ids, at=now)
+    found = scores.under(ruleset, contact_ids=contact_ids, at=now)
     thresholds = watched(ruleset.ruleset_id, ruleset.name, ruleset.mql_threshold)
     sides = _sides(ruleset, contact_ids, [each.threshold for each in thresholds])
     stood_above = [
-        (contact_id, each.threshold) for each in thresholds for contact_id in _above_since(ruleset, each, scores, sides)
+        (contact_id, each.threshold) for each in thresholds for contact_id in _above_since(ruleset, each, found, sides)
     ]
     sides |= dict.fromkeys(stood_above, (True, 0))
     crossings = []
-    levels: dict[int, list[Level]] = {contact_id: [] for contact_id in scores}
-    for contact_id, score in sorted(scores.items()):
+    levels: dict[int, list[Level]] = {contact_id: [] for contact_id in found}
+    for contact_id, score in sorted(found.items()):
         for threshold in (each.threshold for each in thresholds):
             above, seq = sides.get((contact_id, threshold), (False, 0))
             if level_of(threshold, above=above).crossed(score):
@@ -119,7 +122,7 @@ def _above_since(ruleset: Ruleset, each: Watched, contact_ids: Iterable[int], si
     if each.since is None or not unknown:
         return []
     level = level_of(each.threshold, above=False)
-    then = projection.scores_under(ruleset, contact_ids=unknown, at=each.since)
+    then = scores.under(ruleset, contact_ids=unknown, at=each.since)
     return sorted(contact_id for contact_id, score in then.items() if level.crossed(score))
 
 
@@ -180,7 +183,7 @@ def _record(ruleset: Ruleset, crossings: Sequence[Crossing], now: datetime) -> N
     events.record_own([_news(ruleset, crossing) for crossing in crossings], now=now)
     if ruleset.name == rules.LEAD:
         qualified = [each for each in crossings if each.upward and each.threshold == ruleset.mql_threshold]
-        lifecycle.move(
+        stages.move(
             contact_ids=[crossing.contact_id for crossing in qualified],
             to_stage="mql",
             reason=f"score reached {ruleset.mql_threshold:g} ({ruleset.label})",

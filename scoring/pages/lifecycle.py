@@ -17,10 +17,8 @@ from contacts.pages import floors
 from contacts.pages.cells import link, moment, pill
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.pages.contacts import contact_ids_of, names_of
-from contacts.pages.floors import Panel
-from scoring import explanation, lifecycle
+from scoring.lifecycle import stages
 from scoring.models import LifecycleEvent
-from scoring.wording import fading
 
 ABBREVIATED = {"mql": "MQL", "sql": "SQL"}
 
@@ -30,7 +28,7 @@ def stage_name(stage: str) -> str:
 
 
 def stage_names(contact_ids: Any) -> Mapping[int, str]:
-    return {id: stage_name(stage) for id, stage in lifecycle.current_stages(contact_ids).items()}
+    return {id: stage_name(stage) for id, stage in stages.current_stages(contact_ids).items()}
 
 
 @admin.register(LifecycleEvent)
@@ -85,40 +83,4 @@ class LifecycleEventAdmin(RecordAdmin):
         }
 
 
-def lead_score(*, contact_id: int, now: datetime) -> Mapping[str, Any] | None:
-    """The score as it is now, rule by rule; None without active rules."""
-    found = explanation.explain(contact_id, now)
-    if not found.ruleset:
-        return None
-    largest = max((abs(share.points) for share in found.rules), default=0) or 1
-    shares = sorted(
-        (share for share in found.rules if share.event_count or share.points), key=lambda share: -share.points
-    )
-    return {
-        "score": f"{found.score:.1f}".rstrip("0").rstrip("."),
-        "ruleset": found.ruleset,
-        "threshold": f"{found.mql_threshold:g}" if found.mql_threshold is not None else "",
-        "rules": [
-            {
-                "name": share.name,
-                "events": share.event_count,
-                "points": f"{share.points:+.1f}".replace("-", "−"),
-                "width": round(100 * abs(share.points) / largest),
-                "negative": share.points < 0,
-                "note": ", ".join(
-                    note for note in ("at its cap" if share.capped else "", _fading(share.decay)) if note
-                ),
-            }
-            for share in shares
-        ],
-        "silent": len(found.rules) - len(shares),
-    }
-
-
-def _fading(decay: Any) -> str:
-    words = fading(decay)
-    return "" if words == "never" else words
-
-
 floors.register_stages(stage_names)
-floors.register_panel(Panel("Lead score", "admin/scoring/panel_score.html", lead_score, place=10))

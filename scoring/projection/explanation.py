@@ -11,9 +11,10 @@ from django.db import connection
 
 from contacts.conditions import Sql
 from contacts.conditions.fragment import fill, join
-from scoring import compiler, rules
-from scoring.decay import remaining
-from scoring.rules import LEAD, Rule, Ruleset
+from scoring.projection import compiler
+from scoring.rulesets import reading
+from scoring.rulesets.decay import remaining
+from scoring.rulesets.rules import LEAD, Rule, Ruleset
 
 EVENTS_SHOWN = 50  # of each rule, newest first
 
@@ -60,7 +61,7 @@ class Explanation:
 
 def explain(contact_id: int, at: datetime, name: str = LEAD) -> Explanation:
     """The score of a contact at `at`, taken apart. Three statements. Raises LookupError if there is no such contact."""
-    ruleset = rules.active_ruleset(name)
+    ruleset = reading.active_ruleset(name)
     if ruleset is None:
         return Explanation(score=0.0, at=at, ruleset="", mql_threshold=None, rules=())
     score, *figures = _figures(ruleset, contact_id, at)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from contacts.conditions import Aliases, Sql, compile_condition
 from contacts.conditions.fragment import fill, join
 from contacts.conditions.sql import ENGAGEMENT
-from scoring.decay import remaining_sql
-from scoring.rules import Rule, Ruleset
+from scoring.rulesets.decay import remaining_sql
+from scoring.rulesets.rules import Rule, Ruleset
 
 DECIMALS = 6
 EVENT = "scored"  # the alias of an event row; it has `age`, its age in seconds, beside the columns of contact_events

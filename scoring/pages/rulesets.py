@@ -21,8 +21,8 @@ from contacts.conditions import BadCondition
 from contacts.pages.cells import moment, state_pill
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.spelling import arranged_deeply, neat
-from scoring import rules, rulesets, wording
 from scoring.models import Ruleset, ScoringRule
+from scoring.rulesets import rules, versions, wording
 
 LARGEST = 500_000  # characters
 STARTER = [
@@ -160,7 +160,7 @@ def _activate(text: str, threshold: str) -> list[dict[str, str]]:
         return [{"path": "mql_threshold", "message": "The threshold is a number, for example 60."}]
     try:
         with transaction.atomic():
-            rulesets.activate(rules=written, mql_threshold=number, now=clock.now())
+            versions.activate(rules=written, mql_threshold=number, now=clock.now())
     except rules.BadRules as error:
         return [{"path": problem.path, "message": problem.message} for problem in error.problems]
     return []

@@ -14,7 +14,7 @@ from contacts.conditions.fields import operand
 from contacts.conditions.fragment import fill, join
 from contacts.conditions.tree import All, AnyOf, Comparison, EventCount, Not, Target
 from contacts.durations import window
-from scoring.rules import Ruleset
+from scoring.rulesets.rules import Ruleset
 
 _WINDOWS = ("within_last", "not_within_last")
 

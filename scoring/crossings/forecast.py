@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scoring.decay import Decay, remaining
+from scoring.rulesets.decay import Decay, remaining
 
 RESOLUTION = 1.0  # seconds
 MOST_STRETCHES = 600

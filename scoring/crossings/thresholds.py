@@ -13,8 +13,9 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import doorbell
-from scoring.checks import BELL
-from scoring.rules import LEAD, check_threshold
+from scoring.crossings.checks import BELL
+from scoring.rulesets.parsing import check_threshold
+from scoring.rulesets.rules import LEAD
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Watched:
 
 def declare(owner: str, thresholds: Collection[float], *, now: datetime) -> None:
     """From the commit of the caller's transaction on, exactly these thresholds of the lead score are watched for this
-    owner; none withdraws it. Raises `scoring.rules.BadRules` for what is no threshold. At most three statements.
+    owner; none withdraws it. Raises `rules.BadRules` for what is no threshold. At most three statements.
 
     `owner`: a kind and an id, such as "workflow:12". The caller holds what keeps two of its transactions from declaring
     for one owner at once. A threshold that nobody watched before has everybody compared once more, on the bulk lane."""

@@ -1,0 +1,20 @@
+"""The judge's tables: rules as data, crossings as facts, lifecycle as a log. A score itself is never stored."""
+
+from scoring.models.backtests import Backtest, BacktestContact
+from scoring.models.crossings import ScoreCheck, ScoreCrossing, ScoreSide, ScoreThreshold
+from scoring.models.lifecycle import LifecycleEvent, ProgressionRule, StageLabel
+from scoring.models.rulesets import Ruleset, ScoringRule
+
+__all__ = [
+    "Backtest",
+    "BacktestContact",
+    "LifecycleEvent",
+    "ProgressionRule",
+    "Ruleset",
+    "ScoreCheck",
+    "ScoreCrossing",
+    "ScoreSide",
+    "ScoreThreshold",
+    "ScoringRule",
+    "StageLabel",
+]

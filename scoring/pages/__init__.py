@@ -1,0 +1,1 @@
+"""The judge's pages in the admin: one noun a file."""

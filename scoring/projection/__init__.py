@@ -1,0 +1,1 @@
+"""What a score is: computed from facts when asked, and taken apart."""

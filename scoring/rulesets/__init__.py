@@ -1,0 +1,1 @@
+"""What earns points: rules, their versions, and the words for them."""

@@ -1,0 +1,190 @@
+"""Versions of a score's rules: written as drafts, made active by one deed. A new version holds at once for every
+question; who crosses because of it is found in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Max
+
+from contacts import doorbell
+from contacts.conditions import Problem
+from scoring.crossings.checks import BELL
+from scoring.models import Ruleset, ScoringRule
+from scoring.rulesets.parsing import ON_ACTIVATION, parse_ruleset
+from scoring.rulesets.rules import LEAD, BadRules, Written
+
+BEFORE_EVERYBODY = 0  # smaller than every contact's id
+
+
+class NoDraft(LookupError):
+    """There is no such version, or it is not a draft any more."""
+
+
+class Stale(ValueError):
+    """Somebody else saved this draft meanwhile."""
+
+
+def activate(
+    *,
+    rules: object,
+    now: datetime,
+    name: str = LEAD,
+    mql_threshold: object = 60,
+    by: str = "",
+    **settings: object,
+) -> int:
+    """Make these rules the active version of the score `name`; returns the ruleset's id. `rules` is a list of
+    {name, signal, points, decay?, cap?, group?, repeat?, human_only?}, `settings` the rest of what
+    `parsing.parse_ruleset` takes. Raises BadRules."""
+    written = parse_ruleset({"name": name, "mql_threshold": mql_threshold, "rules": rules, **settings})
+    with transaction.atomic():
+        return _activate(_store(written, now=now, by=by, based_on=None), None, now=now, by=by)
+
+
+def write_draft(raw: object, *, now: datetime, by: str = "", based_on: int | None = None) -> int:
+    """A new draft of a score; returns its id. `raw`: as `parsing.parse_ruleset` takes. Raises BadRules."""
+    written = parse_ruleset(raw)
+    with transaction.atomic():
+        return _store(written, now=now, by=by, based_on=based_on).pk
+
+
+def change_draft(ruleset_id: int, raw: object, *, edits: int | None = None, by: str = "") -> int:
+    """What a draft says from now on; returns its new number of edits. `edits` is that number as the editor saw it
+    (None: whatever it is). The name of its score stays. Raises BadRules, NoDraft, Stale."""
+    written = parse_ruleset(raw)
+    with transaction.atomic():
+        draft = _locked(ruleset_id)
+        if edits is not None and draft.edits != edits:
+            raise Stale(f"{draft} was saved {draft.edits} times, not {edits}")
+        if draft.name != written.name:
+            raise BadRules([Problem("name", "wrong_value", f"this is a draft of {draft.name}")])
+        Ruleset.objects.filter(pk=ruleset_id).update(**_columns(written), created_by=by, edits=F("edits") + 1)
+        ScoringRule.objects.filter(ruleset_id=ruleset_id).delete()
+        _store_rules(ruleset_id, written)
+    return draft.edits + 1
+
+
+def activate_draft(ruleset_id: int, *, now: datetime, on_activation: str | None = None, by: str = "") -> int:
+    """The draft holds for everybody from the commit on; returns its id. `on_activation`: emit or rebase, instead of
+    what the draft says. Raises NoDraft, BadRules."""
+    if on_activation is not None and on_activation not in ON_ACTIVATION:
+        raise BadRules([Problem("on_activation", "wrong_value", f"expected one of {', '.join(ON_ACTIVATION)}")])
+    with transaction.atomic():
+        return _activate(_locked(ruleset_id), on_activation, now=now, by=by)
+
+
+def discard_draft(ruleset_id: int) -> None:
+    """Raises NoDraft."""
+    with transaction.atomic():
+        _locked(ruleset_id).delete()
+
+
+def as_written(ruleset: Ruleset) -> dict[str, Any]:
+    """What `parsing.parse_ruleset` takes to make the same version again: to show, to edit and to export it."""
+    return {
+        "name": ruleset.name,
+        "title": ruleset.title,
+        "mql_threshold": ruleset.mql_threshold,
+        "cap": ruleset.cap,
+        "groups": ruleset.groups,
+        "parts": ruleset.parts,
+        "hysteresis": ruleset.hysteresis,
+        "rearm_after": ruleset.rearm_after,
+        "on_activation": ruleset.on_activation,
+        "rules": [
+            {
+                "name": rule.name,
+                "signal": rule.signal,
+                "points": rule.points,
+                "decay": rule.decay,
+                "cap": rule.cap,
+                "group": rule.group,
+                "repeat": rule.repeat,
+                "human_only": rule.human_only,
+            }
+            for rule in ScoringRule.objects.filter(ruleset=ruleset).order_by("id")
+        ],
+    }
+
+
+def _activate(ruleset: Ruleset, on_activation: str | None, *, now: datetime, by: str) -> int:
+    _one_at_a_time(ruleset.name)
+    versions = Ruleset.objects.filter(name=ruleset.name)
+    versions.filter(state="active").update(state="retired", recheck_after=None)
+    versions.filter(pk=ruleset.pk).update(
+        state="active",
+        on_activation=on_activation or ruleset.on_activation,
+        activated_at=now,
+        activated_by=by,
+        recheck_after=BEFORE_EVERYBODY,
+        activated_xid=None,
+    )
+    # a combined score moves with its parts
+    combining = Ruleset.objects.filter(state="active", parts__has_key=ruleset.name)
+    combining.update(recheck_after=BEFORE_EVERYBODY, activated_xid=None)
+    doorbell.ring_on_commit(BELL, "bulk")
+    return ruleset.pk
+
+
+def _store(written: Written, *, now: datetime, by: str, based_on: int | None) -> Ruleset:
+    _one_at_a_time(written.name)
+    last = Ruleset.objects.filter(name=written.name).aggregate(last=Max("version"))["last"] or 0
+    ruleset = Ruleset.objects.create(
+        name=written.name,
+        version=last + 1,
+        state="draft",
+        created_at=now,
+        created_by=by,
+        based_on=based_on,
+        **_columns(written),
+    )
+    _store_rules(ruleset.pk, written)
+    return ruleset
+
+
+def _store_rules(ruleset_id: int, written: Written) -> None:
+    ScoringRule.objects.bulk_create(
+        ScoringRule(
+            ruleset_id=ruleset_id,
+            name=rule.name,
+            signal=rule.signal,
+            points=rule.points,
+            decay=rule.fading,
+            cap=rule.cap,
+            group=rule.group,
+            repeat=rule.repeating,
+            human_only=rule.human_only,
+        )
+        for rule in written.rules
+    )
+
+
+def _columns(written: Written) -> Mapping[str, Any]:
+    settings = written.settings
+    return {
+        "title": settings.title,
+        "mql_threshold": settings.mql_threshold,
+        "cap": settings.cap,
+        "groups": [{"name": group.name, "cap": group.cap} for group in settings.groups],
+        "parts": dict(settings.weights),
+        "hysteresis": settings.hysteresis,
+        "rearm_after": settings.rearm_after,
+        "on_activation": settings.on_activation,
+    }
+
+
+def _locked(ruleset_id: int) -> Ruleset:
+    draft = Ruleset.objects.select_for_update().filter(pk=ruleset_id, state="draft").first()
+    if draft is None:
+        raise NoDraft(f"no draft {ruleset_id}")
+    return draft
+
+
+def _one_at_a_time(name: str) -> None:
+    """Two who write or activate versions of one score come one after the other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"scoring.activate:{name}"])
