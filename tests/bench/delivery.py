@@ -143,7 +143,9 @@ class DeliveryBench:
                 states: dict[str, int] = dict(
                     database.execute("SELECT kind, count(*) FROM contact_send_log GROUP BY kind").fetchall()
                 )
-            if states != {"claimed": count, "accepted": count}:
+            # on a busy machine a lease may pass before a request began: that claim is given back, and taken again
+            given_back = states.pop("not_started", 0)
+            if states != {"claimed": count + given_back, "accepted": count}:
                 raise AssertionError(f"{what}: the log says {states}")
 
     def _counts(self) -> tuple[int, int]:
