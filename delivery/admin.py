@@ -5,6 +5,7 @@ from delivery.pages import deliverability as admin_deliverability
 from delivery.pages import domains as admin_domains
 from delivery.pages import messages as admin_messages
 from delivery.pages import providers as admin_providers
+from delivery.pages import seeds as admin_seeds
 from delivery.pages import suppressions as admin_suppressions
 from delivery.pages import templates as admin_templates
 
@@ -13,6 +14,7 @@ __all__ = [
     "admin_domains",
     "admin_messages",
     "admin_providers",
+    "admin_seeds",
     "admin_suppressions",
     "admin_templates",
     "timeline",

@@ -86,6 +86,16 @@ _APPEND = f"""
 """
 
 
+_PUT_BACK = """
+    SELECT l.message_id, count(*), min(l.at)
+      FROM contact_send_log l
+     WHERE l.message_id = ANY(%s) AND l.kind IN ('retry', 'not_started') AND l.reason = ANY(%s)
+       AND l.id > COALESCE((SELECT max(r.id) FROM contact_send_log r
+                             WHERE r.message_id = l.message_id AND r.kind = 'replayed'), 0)
+     GROUP BY l.message_id
+"""
+
+
 def lock_open(message_ids: Collection[int]) -> dict[int, Open]:
     """Lock the outbox rows of these messages, in the order of their ids, and read them. The final ones have none."""
     with connection.cursor() as cursor:
@@ -138,13 +148,35 @@ def requeue(entries: Sequence[Entry], *, due_at: Sequence[datetime], attempts: S
         cursor.execute(
             """
             UPDATE outbox o
-               SET state = 'queued', due_at = r.due_at, attempt = r.attempt, lease_until = NULL, is_paced = false
-              FROM unnest(%s::bigint[], %s::timestamptz[], %s::smallint[]) AS r (message_id, due_at, attempt)
+               SET state = 'queued', due_at = r.due_at, attempt = r.attempt, lease_until = NULL,
+                   is_paced = o.is_paced AND r.is_kept -- what did not start has not used its turn
+              FROM unnest(%s::bigint[], %s::timestamptz[], %s::smallint[], %s::boolean[])
+                   AS r (message_id, due_at, attempt, is_kept)
              WHERE o.message_id = r.message_id
             """,
-            [[e.message_id for e in entries], list(due_at), list(attempts)],
+            [
+                [e.message_id for e in entries],
+                list(due_at),
+                list(attempts),
+                [e.kind == "not_started" for e in entries],
+            ],
         )
     append(entries, now=now)
+
+
+@dataclass(frozen=True)
+class Back:
+    """How often a message was put back for reasons that are not its own, and since when."""
+
+    times: int
+    since: datetime
+
+
+def put_back(message_ids: Collection[int], *, reasons: Collection[str]) -> dict[int, Back]:
+    """Those that were put back for one of these reasons, since they were last queued by somebody. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT_BACK, [list(message_ids), list(reasons)])
+        return {message_id: Back(times, since) for message_id, times, since in cursor.fetchall()}
 
 
 def doubt(entries: Sequence[Entry], *, now: datetime) -> None:

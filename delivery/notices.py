@@ -22,7 +22,7 @@ from contacts.identifiers import is_email
 from delivery import addresses, outcomes, providers
 from delivery.authoring import rendering
 from delivery.outbox import LANES
-from delivery.providers import base
+from delivery.providers import base, faults
 from delivery.providers.base import Answer, Letter
 from delivery.rates import resting, routes, stopping, throttle
 from delivery.verdicts import ALL
@@ -59,6 +59,7 @@ class _Claim:
     headers: str  # JSON
     asked_by_reader: bool
     attempt: int
+    created_at: datetime
 
 
 def enqueue(notices: Sequence[Notice], *, now: datetime) -> None:
@@ -128,10 +129,11 @@ def deliver_batch(lane: str) -> bool:
     if claims:
         letters = [_letter(claim) for claim in claims]
         start_before = t0 + START_SHARE * settings.SEND_LEASE_SECONDS
-        answers = provider.deliver(letters, start_before=start_before)
+        answers = faults.deliver(provider, letters, mids=[letter.mid for letter in letters], start_before=start_before)
         transactions.run(lambda now: _record(provider.name, claims, answers, now))
         if (was_reached := resting.says(answers.values(), way.health)) is not None:
-            transactions.run(lambda now: resting.note(provider.name, was_reached, way.health, now=now))
+            asked = outcomes.longest_asked(list(answers.values()))
+            transactions.run(lambda now: resting.note(provider.name, was_reached, way.health, now=now, at_least=asked))
     return taken > 0
 
 
@@ -158,7 +160,8 @@ def _claim(lane: str, limit: int, now: datetime) -> tuple[int, list[_Claim]]:
     """As the gate does: the addresses are locked in one statement, and what bars them is read in a later one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, public_id::text, to_address, subject, text, html, headers::text, asked_by_reader, attempt"
+            "SELECT id, public_id::text, to_address, subject, text, html, headers::text, asked_by_reader, attempt,"
+            " created_at"
             f" FROM staff_notices WHERE {_DUE} ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED",
             [lane, now, limit],
         )
@@ -229,10 +232,10 @@ def _record(provider: str, claims: Sequence[_Claim], answers: dict[str, Answer],
                 continue
             if answer.kind in (base.ACCEPTED, base.REJECTED, base.IN_DOUBT):
                 closed.append((claim.id, answer.kind, answer.reason))
+            elif _is_not_its_own(answer) and now - claim.created_at < outcomes.PUT_BACK_FOR:
+                again.append((claim.id, now + outcomes.pause(attempt, answer.retry_after), claim.attempt))
             elif answer.kind in (base.NOT_STARTED, base.STOP):
                 again.append((claim.id, now, claim.attempt))
-            elif answer.kind == base.RETRY and answer.reason == outcomes.NO_CONNECTION:  # not the notice's fault
-                again.append((claim.id, now + outcomes.pause(attempt, answer.retry_after), claim.attempt))
             elif attempt >= settings.ESP_MAX_ATTEMPTS:
                 closed.append((claim.id, "rejected", "retries_exhausted"))
             else:
@@ -247,6 +250,11 @@ def _record(provider: str, claims: Sequence[_Claim], answers: dict[str, Answer],
         )
     if stops := [answer for answer in answers.values() if answer.kind == base.STOP]:
         stopping.stop(provider, f"{stops[0].code} {stops[0].reason}", now=now)
+
+
+def _is_not_its_own(answer: Answer) -> bool:
+    """Whether nothing of this answer is the notice's fault."""
+    return answer.reason == outcomes.NO_CONNECTION or answer.reason in outcomes.OF_ALL_OF_US
 
 
 def _close(closed: Sequence[tuple[int, str, str]], now: datetime) -> None:

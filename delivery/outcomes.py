@@ -18,16 +18,19 @@ from contacts import chaos
 from delivery import addresses, facts, ledger, suppression
 from delivery.gate import Claim
 from delivery.ledger import Entry
-from delivery.providers import base
+from delivery.providers import base, faults
 from delivery.providers.base import Answer
-from delivery.rates import stopping, warming
+from delivery.rates import resting, stopping, warming
 from delivery.suppression import NewSuppression
 
 LONGEST_PAUSE = timedelta(hours=1)  # of our own
 LONGEST_ASKED = timedelta(hours=24)  # that a provider may ask for
 HELD_SHARE = 0.5  # of a batch: where more of it was too much for the provider, the others wait, too
+PUT_BACK_FOR = timedelta(days=1)  # without an attempt being counted; from then on each one is
+LONGEST_PUT_BACK = timedelta(minutes=10)
 
-RATE_LIMITED, NO_CONNECTION = "rate_limited", "no_connection"  # reasons, in the words of all providers
+NO_CONNECTION, NO_JOURNAL = "no_connection", "no_journal"  # reasons, in the words of all providers
+OF_ALL_OF_US = resting.TOO_MUCH | {NO_JOURNAL, faults.FAULT}  # reasons that say nothing of the message
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def record(provider: str, answered: Sequence[Answered], *, now: datetime) -> Non
     final: list[Entry] = []
     doubts: list[Entry] = []
     again: list[tuple[Entry, datetime, int]] = []  # with when, and how many attempts are then used
+    back = _put_back(answered)
     for each in answered:
         claim, answer = each.claim, each.answer
         row = still_open.get(claim.due.message_id)
@@ -55,16 +59,11 @@ def record(provider: str, answered: Sequence[Answered], *, now: datetime) -> Non
             final.append(_entry(provider, each, answer.kind))
         elif answer.kind == base.IN_DOUBT and not chaos.mutant("blind_resend"):
             doubts.append(_entry(provider, each, "in_doubt"))
-        elif answer.kind in (base.NOT_STARTED, base.STOP):
-            again.append((_entry(provider, each, "not_started"), now, claim.attempt - 1))
-        elif answer.kind == base.RETRY and answer.reason == NO_CONNECTION:  # the provider's fault, not the message's
-            later = now + pause(claim.attempt, answer.retry_after)
-            again.append((_entry(provider, each, "retry"), later, claim.attempt - 1))
-        elif claim.attempt >= settings.ESP_MAX_ATTEMPTS:
+        elif (turn := _next(claim, answer, back.get(claim.due.message_id), now=now)) is None:
             final.append(_entry(provider, each, "rejected", reason="retries_exhausted"))
         else:
-            later = now + pause(claim.attempt, answer.retry_after)
-            again.append((_entry(provider, each, "retry"), later, claim.attempt))
+            kind = "not_started" if answer.kind in (base.NOT_STARTED, base.STOP) else "retry"
+            again.append((_entry(provider, each, kind), *turn))
     ledger.close(final, now=now)
     ledger.doubt(doubts, now=now)
     ledger.requeue(
@@ -80,6 +79,28 @@ def record(provider: str, answered: Sequence[Answered], *, now: datetime) -> Non
     stops = [each.answer for each in answered if each.answer.kind == base.STOP]
     if stops:
         stopping.stop(provider, f"{stops[0].code} {stops[0].reason}: {stops[0].said}"[: ledger.WORDS_KEPT], now=now)
+
+
+def _put_back(answered: Sequence[Answered]) -> dict[int, ledger.Back]:
+    ids = [each.claim.due.message_id for each in answered if each.answer.reason in OF_ALL_OF_US]
+    return ledger.put_back(ids, reasons=OF_ALL_OF_US) if ids else {}
+
+
+def _next(claim: Claim, answer: Answer, back: ledger.Back | None, *, now: datetime) -> tuple[datetime, int] | None:
+    """When a message that was not taken is tried again, and how many of its attempts are then used; None: it has none
+    left. What is not its own fault (`back`: how often that was) costs it nothing for a day, and waits longer each
+    time."""
+    is_not_its_own = answer.reason in OF_ALL_OF_US
+    if answer.kind == base.STOP or (answer.kind == base.NOT_STARTED and not is_not_its_own):
+        return now, claim.attempt - 1
+    if answer.reason == NO_CONNECTION:
+        return now + pause(claim.attempt, answer.retry_after), claim.attempt - 1
+    if is_not_its_own and (back is None or now - back.since < PUT_BACK_FOR):
+        times = back.times if back else 0
+        return now + pause(times + 1, answer.retry_after, longest=LONGEST_PUT_BACK), claim.attempt - 1
+    if claim.attempt >= settings.ESP_MAX_ATTEMPTS:
+        return None
+    return now + pause(claim.attempt, answer.retry_after), claim.attempt
 
 
 def _suppress(provider: str, answered: Sequence[Answered], *, now: datetime) -> None:
@@ -108,12 +129,12 @@ def _give_places_back(entries: Sequence[Entry], answered: Sequence[Answered]) ->
         warming.give_back(domain, day, count)
 
 
-def pause(attempt: int, retry_after: float | None) -> timedelta:
-    """How long to wait after this many attempts: doubled each time and spread by half, an hour at most; never less than
-    the provider asked for, if that is within a day."""
-    seconds = min(settings.ESP_BACKOFF_MS / 1000 * 2 ** min(attempt - 1, 30), LONGEST_PAUSE.total_seconds())
+def pause(attempt: int, retry_after: float | None, *, longest: timedelta = LONGEST_PAUSE) -> timedelta:
+    """How long to wait after this many attempts: doubled each time and spread by half, `longest` at most; never less
+    than the provider asked for, if that is within a day."""
+    seconds = min(settings.ESP_BACKOFF_MS / 1000 * 2 ** min(attempt - 1, 30), longest.total_seconds())
     spread = seconds * random.uniform(0.5, 1.5)  # noqa: S311  (jitter, not a secret)
-    return timedelta(seconds=max(min(spread, LONGEST_PAUSE.total_seconds()), _asked_for(retry_after)))
+    return timedelta(seconds=max(min(spread, longest.total_seconds()), _asked_for(retry_after)))
 
 
 def _asked_for(retry_after: float | None) -> float:
@@ -128,10 +149,16 @@ def held_for(answers: Sequence[Answer]) -> float:
 
     A single message too many is sent again by itself. Where most of a batch was, the rest of the queue would only use
     up its attempts."""
-    limited = [answer for answer in answers if answer.reason == RATE_LIMITED]
+    limited = [answer for answer in answers if answer.reason in resting.TOO_MUCH]
     if len(limited) <= HELD_SHARE * len(answers):
         return 0.0
-    return max(settings.ESP_BACKOFF_MS / 1000, *(_asked_for(answer.retry_after) for answer in limited))
+    return max(settings.ESP_BACKOFF_MS / 1000, longest_asked(limited))
+
+
+def longest_asked(answers: Sequence[Answer]) -> float:
+    """The seconds that the provider asked for, of those for which it had too much; 0: it asked for none."""
+    limited = [answer for answer in answers if answer.reason in resting.TOO_MUCH]
+    return max((_asked_for(answer.retry_after) for answer in limited), default=0.0)
 
 
 def _entry(provider: str, answered: Answered, kind: str, *, reason: str = "") -> Entry:

@@ -27,7 +27,8 @@ from delivery.authoring import rendering, templates, utm
 from delivery.authoring.rendering import UnableToRender
 from delivery.authoring.templates import Wording
 from delivery.gate import Claim
-from delivery.outcomes import Answered
+from delivery.outcomes import NO_JOURNAL, Answered
+from delivery.providers import faults
 from delivery.providers.base import NOT_STARTED, REJECTED, Answer, Letter, Writing
 from delivery.public import links, unsubscribing
 from delivery.rates import resting, routes, senders, throttle, tokens
@@ -92,13 +93,15 @@ def _deliver(lane: str, channel: str, way: Way, wanted: int, now: datetime) -> b
     chaos.point("delivery.claimed")
     tokens.give_back(granted, [claim.due.message_class for claim in batch.claims])
     if provider and batch.claims:
-        _hand_over_and_record(provider, way, batch.claims, t0 + START_SHARE * settings.SEND_LEASE_SECONDS)
+        start_before = t0 + START_SHARE * settings.SEND_LEASE_SECONDS
+        if not _hand_over_and_record(provider, way, batch.claims, start_before):
+            return False  # the sweeper rings again: this worker would only churn the queue
     return batch.taken > 0
 
 
-def _hand_over_and_record(provider: providers.Provider, way: Way, claims: Sequence[Claim], start_before: float) -> None:
+def _hand_over_and_record(provider: providers.Provider, way: Way, claims: Sequence[Claim], start_before: float) -> bool:
     """What was answered is written down in groups as the answers come: whoever waits for one of these requests to end
-    (`suppression.drain`) does not wait for the slowest."""
+    (`suppression.drain`) does not wait for the slowest. Returns whether this worker can start anything at all."""
     known: list[Answer] = []
 
     def record(answered: Sequence[Answered]) -> None:
@@ -110,7 +113,12 @@ def _hand_over_and_record(provider: providers.Provider, way: Way, claims: Sequen
     if (seconds := outcomes.held_for(known)) > 0:
         throttle.hold(provider.name, seconds)
     if (was_reached := resting.says(known, way.health)) is not None:
-        transactions.run(lambda now: resting.note(provider.name, was_reached, way.health, now=now))
+        asked = outcomes.longest_asked(known)
+        transactions.run(lambda now: resting.note(provider.name, was_reached, way.health, now=now, at_least=asked))
+    if any(answer.reason != NO_JOURNAL for answer in known):
+        return True
+    log.error("no start can be noted in SEND_JOURNAL_DIR: this worker sends nothing until that is mended")
+    return False
 
 
 def hand_over(
@@ -158,7 +166,8 @@ def hand_over(
             tell([answered(open_claims.pop(mid), answer) for mid, answer in answers.items()])
 
     given = Writing(letters(), told) if tell is not None else letters()
-    answers = provider.deliver(given, start_before=start_before) | unwritten
+    mids = tuple(open_claims)
+    answers = faults.deliver(provider, given, mids=mids, start_before=start_before) | unwritten
     return [answered(claim, answers.get(mid, late)) for mid, claim in open_claims.items()]
 
 
@@ -187,9 +196,10 @@ def write(claim: Claim, wording: Wording, *, may_be_tracked: bool = True, links_
     data |= utm.values_of(
         context.get("about"), channel=due.channel, message_class=due.message_class, options=wording.options
     )
-    rendered = rendering.render(wording.read_by(person.fields["locale"]), data, is_marketing=is_marketing)
+    words = wording.read_by(person.fields["locale"])
+    rendered = rendering.render(words, data, is_marketing=is_marketing)
     if links_are_ours and due.channel == "email":
-        rendered = links.tracked(rendered, mid=due.public_id)
+        rendered = links.tracked(rendered, mid=due.public_id, hosts=links.hosts(words.html))
     return Letter(
         mid=due.public_id,
         to_address=gate.address_of(person, due.channel),

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,10 +34,11 @@ from delivery.ledger import Entry
 SUFFIX = ".starts"
 NOT_STARTED = "provably_not_started"  # the reasons in the log
 ACCEPTED = "answered_before_the_end"
+MARGIN_SECONDS = 5.0  # between a look at the clock and the note of a start
 
 
 class Unwritable(OSError):
-    """Neither a start nor its being unknown can be noted: then nothing may start."""
+    """Neither a start nor its being unknown can be noted, or it was withdrawn: then nothing may start."""
 
 
 @dataclass
@@ -67,6 +70,10 @@ class _Known:
 _boxes: dict[int, _Box | None] = {}  # by process id
 _recovered: set[int] = set()
 
+_watched: dict[str, bool] = {}  # of the letters in this process's hands: whether something of it may have left
+_withdrawn: dict[str, float] = {}  # until when by time.monotonic()
+_watching = threading.Lock()  # the transport's thread starts what another one watches
+
 
 def begin(mids: Iterable[str], *, claimed_at: datetime | None) -> None:
     """A batch was claimed, and nothing of it has left. Forgets the one before. Without `mids` the box says nothing."""
@@ -81,6 +88,11 @@ def begin(mids: Iterable[str], *, claimed_at: datetime | None) -> None:
 
 def start(mid: str) -> None:
     """The next thing that happens may be the first byte. Raises Unwritable."""
+    with _watching:
+        if mid in _withdrawn and time.monotonic() < _withdrawn[mid]:
+            raise Unwritable("withdrawn")
+        if mid in _watched:
+            _watched[mid] = True
     if mid and (box := _mine()) is not None:
         try:
             box.write(f"start {mid}\n")
@@ -89,6 +101,31 @@ def start(mid: str) -> None:
                 box.empty()
             except OSError as error:
                 raise Unwritable from error
+
+
+def watch(mid: str) -> None:
+    """From now on it is known whether something of this letter may have left, until `unwatch`."""
+    with _watching:
+        _watched[mid] = False
+
+
+def withdraw(mids: Iterable[str], *, until: float) -> set[str]:
+    """Of these watched letters, those of which something may have left. The others cannot start any more: not before
+    `until` (time.monotonic()), when the time to start is over anyway."""
+    with _watching:
+        now = time.monotonic()
+        for mid in [mid for mid, end in _withdrawn.items() if end < now]:
+            del _withdrawn[mid]
+        begun = {mid for mid in mids if _watched.get(mid, True)}
+        _withdrawn.update({mid: until + MARGIN_SECONDS for mid in mids if mid not in begun})
+        return begun
+
+
+def unwatch(mids: Iterable[str]) -> None:
+    """Nobody asks about them any more."""
+    with _watching:
+        for mid in mids:
+            _watched.pop(mid, None)
 
 
 def accept(mid: str, code: int | None) -> None:

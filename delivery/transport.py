@@ -35,7 +35,12 @@ READ_AT_MOST = 64 * 1024  # of an answer
 
 
 class NotStarted(Exception):
-    """The lease was over before the first byte: this request was not made, and never will be."""
+    """This request was not made, and never will be: before its first byte the lease was over (`lease_over`), or its
+    start could not be noted (`no_journal`)."""
+
+    def __init__(self, reason: str = "lease_over") -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass
@@ -75,7 +80,7 @@ async def _before_first_byte(session: aiohttp.ClientSession, context: SimpleName
     try:
         starts.start(call.mid)
     except starts.Unwritable as error:
-        raise NotStarted from error
+        raise NotStarted("no_journal") from error
     call.began = True
 
 

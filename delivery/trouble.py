@@ -60,7 +60,7 @@ def _trouble(kind: str, name: str, at: datetime | None, now: datetime) -> Troubl
         said = f"{name} refuses us: nothing goes out through it until it is resumed"
         return Trouble("provider", said, "admin:delivery_provider_change", name, grave=True)
     if kind == "resting":
-        return Trouble("provider", f"{name} cannot be reached and rests", "admin:delivery_provider_change", name)
+        return Trouble("provider", f"{name} takes nothing for now and rests", "admin:delivery_provider_change", name)
     if kind == "brake":
         said = f"Marketing from {name} waits: too many complaints or bounces"
         return Trouble("brake", said, "admin:delivery_sendingdomain_change", name, grave=True)

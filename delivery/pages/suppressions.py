@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
@@ -21,6 +21,7 @@ from contacts.pages.cells import NOTHING, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
 from delivery import addresses, suppression, suppression_lists
 from delivery.models import Address, Suppression
+from delivery.suppression_lists import TakenIn
 
 SCOPES = {
     "all": "Everything, also receipts and passwords",
@@ -186,7 +187,8 @@ class SuppressionAdmin(RecordAdmin):
         return self.has_view_permission(request) and request.user.has_perm("contacts.export_contacts")
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Not inside a transaction: the door commits every few hundred rows, and waits for each."""
+        """Not inside a transaction: the door commits every few hundred rows, and waits for each. The page's script
+        sends a list in pieces, each of which is answered with its counts."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         taken, problem = None, ""
@@ -195,6 +197,8 @@ class SuppressionAdmin(RecordAdmin):
                 taken = suppression_lists.take_in(_lines(request), source="import", most=MOST_ROWS)
             except suppression_lists.BadList as error:
                 problem = str(error)
+            if request.headers.get("Accept") == "application/json":
+                return _counts(taken, problem)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -263,6 +267,14 @@ def _release(row: Suppression, request: HttpRequest) -> int:
         why=" ".join(request.POST.get("why", "").replace("\x00", "").split())[:300],
         now=clock.now(),
     )
+
+
+def _counts(taken: TakenIn | None, problem: str) -> JsonResponse:
+    """{rows, added, standing, refused, faults: [[line, why]]}, or 422 {problem}."""
+    if taken is None:
+        return JsonResponse({"problem": problem}, status=422)
+    counts = {name: getattr(taken, name) for name in ("rows", "added", "standing", "refused")}
+    return JsonResponse({**counts, "faults": taken.faults})
 
 
 def _lines(request: HttpRequest) -> list[str]:

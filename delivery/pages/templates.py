@@ -21,6 +21,7 @@ from delivery.authoring.blocks import starters as blocks_starters
 from delivery.models import SeedAddress, Template
 from delivery.pages.editor import deeds as editor_deeds
 from delivery.pages.editor import draft as editor_draft
+from delivery.pages.editor import lacking as editor_lacking
 from delivery.pages.editor import mail as editor_mail
 from delivery.pages.editor import sending as editor_sending
 
@@ -79,6 +80,7 @@ class TemplateAdmin(CarillonAdmin):
             own("preview/", self.preview_view, "preview"),
             own("contacts/", self.contacts_view, "contacts"),
             own("links/", self.links_view, "links"),
+            own("lacking/", self.lacking_view, "lacking"),
             own("test/", self.test_view, "test"),
             own("<int:pk>/seeds/", self.seeds_view, "seeds"),
             own("save/", self.save_view, "save_new"),
@@ -134,7 +136,7 @@ class TemplateAdmin(CarillonAdmin):
             "versions": editor_deeds.listed(template) if template else [],
             "tags": _tags(),
             "layouts": _layouts(),
-            "urls": _urls(template),
+            "urls": _urls(template, may_see),
         }
         context = {
             **self._common(request, title),
@@ -181,6 +183,13 @@ class TemplateAdmin(CarillonAdmin):
         if not self.has_view_permission(request) or not request.user.has_perm("contacts.view_contact"):
             raise PermissionDenied
         return editor_deeds.contacts(request)
+
+    def lacking_view(self, request: HttpRequest) -> JsonResponse:
+        """How many contacts have a value is something about contacts."""
+        may_see = request.user.has_perm("contacts.view_contact")
+        if request.method != "POST" or not self.has_view_permission(request) or not may_see:
+            raise PermissionDenied
+        return editor_lacking.lacking(request)
 
     def save_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
         template = None if pk is None else self._template(request, pk)
@@ -278,7 +287,7 @@ def _layouts() -> list[dict[str, str]]:
     ]
 
 
-def _urls(template: Template | None) -> dict[str, str]:
+def _urls(template: Template | None, may_see_contacts: bool) -> dict[str, str]:
     def to(name: str) -> str:
         return reverse(f"admin:delivery_template_{name}", args=[template.pk] if template else [])
 
@@ -295,4 +304,6 @@ def _urls(template: Template | None) -> dict[str, str]:
         "list": reverse("admin:delivery_template_changelist"),
         "save": reverse("admin:delivery_template_save_new"),
     }
+    if may_see_contacts:
+        everywhere["lacking"] = reverse("admin:delivery_template_lacking")
     return everywhere | own

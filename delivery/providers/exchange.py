@@ -96,8 +96,8 @@ async def send(request: Request, start_before: float, *, mid: str = "") -> Answe
             seconds=settings.ESP_TIMEOUT_SECONDS,
             call=Call(start_before, mid=mid),
         )
-    except NotStarted:
-        return Answer(NOT_STARTED, "lease_over")
+    except NotStarted as error:
+        return Answer(NOT_STARTED, error.reason)
     if isinstance(reply, NoReply):
         kind, reason = (IN_DOUBT, "no_answer") if reply.began else (RETRY, "no_connection")
         return Answer(kind, reason, said=reply.why)

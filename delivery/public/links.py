@@ -5,9 +5,11 @@ leads nowhere, so nobody can use our name for a way to somewhere else. It also n
 can be replaced (SECRET_KEY_FALLBACKS) without breaking the links of mails that were sent before. Letters, digits, `-`
 and `_` only: mail programs and proxies that encode URLs leave it as it is.
 
-What is rewritten: http and https links of the HTML part. Not the ways to unsubscribe, to the preferences and to a
-confirmation, nothing else than http and https, no link that would become too long, and not the text part, where people
-read the addresses themselves. LINK_CANARY adds a link that nobody sees, which only machines follow."""
+What is rewritten: http and https links of the HTML part to hosts that the template's author wrote down. A host that
+only a contact's data names is left as it is: whoever may set an attribute could sign a way to anywhere with our name.
+Not the ways to unsubscribe, to the preferences and to a confirmation, nothing else than http and https, no link that
+would become too long, and not the text part, where people read the addresses themselves. LINK_CANARY adds a link that
+nobody sees, which only machines follow."""
 
 from __future__ import annotations
 
@@ -28,6 +30,7 @@ from django.conf import settings
 from django.utils.encoding import iri_to_uri
 
 from contacts import consent
+from delivery.authoring import tags
 from delivery.authoring.rendering import Rendered
 
 LONGEST = 1900  # characters of a link with its token; some programs cut at 2,000
@@ -40,6 +43,8 @@ _OUR_OWN = ("/u/", "/preferences/", "/confirm/", "/c/", "/o/")
 # Each run of characters can be read in one way only, so a hostile page costs no more than its length.
 _ANCHOR = re.compile(r"""<(?:a|area)\s(?:[^<>"']|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
 _HREF = re.compile(r"""(\shref\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
+_TAG = "\0"  # stands for a tag of Mustache: what touches it may go on with anything
+_WRITTEN = re.compile(r"""\bhttps?://([^\s"'<>/?#\\{}@\0]+)(?=[\s"'<>/?#]|$)""", re.IGNORECASE)
 _BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"`{}|^\u2028\u2029\ud800-\udfff]")
 
@@ -61,14 +66,24 @@ def denied(contact_ids: Sequence[int]) -> set[int]:
     return {contact_id for contact_id, state in consent.tracking_state(contact_ids).items() if state == "denied"}
 
 
-def tracked(rendered: Rendered, *, mid: str) -> Rendered:
-    """The same mail with links of ours, and with our picture at its end. Without HTML it stays as it is. Pure, but for
-    the keys in the settings."""
+@lru_cache(maxsize=512)
+def hosts(html: str) -> frozenset[str]:
+    """The hosts (with their ports) of a template's web addresses, those that no value can be a part of."""
+    pieces, at = [], 0
+    for tag in tags.scan(html):
+        pieces.append(html[at : tag.start])
+        at = tag.end
+    return frozenset(host.lower() for host in _WRITTEN.findall(_TAG.join([*pieces, html[at:]])))
+
+
+def tracked(rendered: Rendered, *, mid: str, hosts: frozenset[str]) -> Rendered:
+    """The same mail with links of ours to these `hosts`, and with our picture at its end. Without HTML it stays as it
+    is. Pure, but for the keys in the settings."""
     if not rendered.html:
         return rendered
     named = UUID(mid).bytes
     html = _ANCHOR.sub(
-        lambda anchor: _HREF.sub(lambda href: _rewritten(href, named), anchor[0], count=1), rendered.html
+        lambda anchor: _HREF.sub(lambda href: _rewritten(href, named, hosts), anchor[0], count=1), rendered.html
     )
     ending = f'<img src="{picture_url(mid)}" width="1" height="1" alt="" style="display:block;border:0">'
     if settings.LINK_CANARY:
@@ -76,10 +91,10 @@ def tracked(rendered: Rendered, *, mid: str) -> Rendered:
     return replace(rendered, html=_before_the_end(html, ending))
 
 
-def _rewritten(href: re.Match[str], named: bytes) -> str:
+def _rewritten(href: re.Match[str], named: bytes, hosts: frozenset[str]) -> str:
     given = href[2]
     target = unescape(given[1:-1] if given[0] in "\"'" else given).strip()
-    url = _url(named, target) if leads_away(target) else ""
+    url = _url(named, target) if leads_away(target) and urlsplit(target).netloc.lower() in hosts else ""
     return f'{href[1]}"{url}"' if url and len(url) <= LONGEST else href[0]
 
 

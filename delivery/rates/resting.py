@@ -1,13 +1,14 @@
-"""A provider that cannot be reached rests, for longer each time; who can take over does, and nobody's attempt is lost.
+"""A provider that takes nothing rests, for longer each time; who can take over does, and nobody's attempt is lost.
 
-What provably did not start says so: no connection, or a 503 that means "not accepted"; and a batch of some size of
-which every message is in doubt, for a provider that hangs makes nothing but doubts. After LEAST batches in a row of
-which the provider took nothing it rests; when the rest is over one worker tries one small batch, and the others
-go on as if it rested still. Anything that it answers otherwise ends all that."""
+What provably did not start says so: no connection, a 503 that means "not accepted", a 429 for all of it, or a fault of
+its own code; and a batch of some size of which every message is in doubt, for a provider that hangs makes nothing but
+doubts. After LEAST batches in a row of which the provider took nothing it rests; when the rest is over one worker tries
+one small batch, and the others go on as if it rested still. Anything that it answers otherwise ends all that."""
 
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from delivery import signals
+from delivery.providers import faults
 from delivery.providers.base import ACCEPTED, IN_DOUBT, REJECTED, RETRY, STOP, Answer
 from delivery.signals import TroubleNote
 
@@ -26,7 +28,9 @@ TRIED = 5  # messages after a rest
 ENOUGH_DOUBTS = 5  # of a batch, and nothing else: no accident of one connection
 REST = 5  # times ESP_BACKOFF_MS: the first rest; each one after it is twice as long
 LONGEST_REST = timedelta(minutes=10)
-UNREACHABLE = frozenset({"no_connection", "unavailable"})
+SPREAD = 0.25  # of a rest, on top of it: not all installations that share an account come back at once
+TOO_MUCH = frozenset({"rate_limited", "over_quota"})  # later, says the provider, and that is about us
+AWAY = TOO_MUCH | {"no_connection", "unavailable"}
 
 
 @dataclass(frozen=True)
@@ -40,29 +44,31 @@ class Health:
 
 def says(answers: Iterable[Answer], before: Health) -> bool | None:
     """Whether the provider took part: True where it answered after it had failed, False where it could not be reached,
-    None where there is nothing to write down. Pure."""
+    had too much of all of it or failed itself, None where there is nothing to write down. Pure."""
     given = list(answers)
+    if any(answer.reason == faults.FAULT for answer in given):
+        return False
     if any(_was_reached(answer) for answer in given):
         return True if before.failures else None
-    is_away = any(_is_unreachable(answer) for answer in given)
+    is_away = any(_is_away(answer) for answer in given)
     hangs = len(given) >= ENOUGH_DOUBTS and all(answer.kind == IN_DOUBT for answer in given)
     return False if is_away or hangs else None
 
 
-def _is_unreachable(answer: Answer) -> bool:
-    return answer.kind == RETRY and answer.reason in UNREACHABLE
+def _is_away(answer: Answer) -> bool:
+    return answer.kind == RETRY and answer.reason in AWAY
 
 
 def _was_reached(answer: Answer) -> bool:
-    return answer.kind in {ACCEPTED, REJECTED, STOP} or (answer.kind == RETRY and answer.reason not in UNREACHABLE)
+    return answer.kind in {ACCEPTED, REJECTED, STOP} or (answer.kind == RETRY and answer.reason not in AWAY)
 
 
-def note(name: str, was_reached: bool, before: Health, *, now: datetime) -> None:
-    """Write down what `says` found, in the caller's transaction."""
+def note(name: str, was_reached: bool, before: Health, *, now: datetime, at_least: float = 0.0) -> None:
+    """Write down what `says` found, in the caller's transaction. `at_least`: seconds that the provider asked for."""
     if was_reached:
         _is_well(name)
     else:
-        _failed(name, before, now=now)
+        _failed(name, before, now=now, at_least=timedelta(seconds=at_least))
 
 
 def _is_well(name: str) -> None:
@@ -71,10 +77,10 @@ def _is_well(name: str) -> None:
             "UPDATE providers SET failures = 0, resting_until = NULL WHERE name = %s AND failures > 0", [name]
         )
         if cursor.rowcount:
-            log.warning("provider %s can be reached again", name)
+            log.warning("provider %s takes part again", name)
 
 
-def _failed(name: str, before: Health, *, now: datetime) -> None:
+def _failed(name: str, before: Health, *, now: datetime, at_least: timedelta) -> None:
     """Batches that were under way when the rest began say nothing new."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -89,12 +95,10 @@ def _failed(name: str, before: Health, *, now: datetime) -> None:
         row = cursor.fetchone()
         if row is None or row[0] < LEAST:
             return
-        cursor.execute("UPDATE providers SET resting_until = %s WHERE name = %s", [now + rest(row[0]), name])
+        resting = max(rest(row[0]) * random.uniform(1.0, 1.0 + SPREAD), at_least)  # noqa: S311  (jitter, not a secret)
+        cursor.execute("UPDATE providers SET resting_until = %s WHERE name = %s", [now + resting, name])
     log.warning(
-        "provider %s cannot be reached, %d batches in a row: it rests for %.1f s",
-        name,
-        row[0],
-        rest(row[0]).total_seconds(),
+        "provider %s took nothing, %d batches in a row: it rests for %.1f s", name, row[0], resting.total_seconds()
     )
     if row[0] == LEAST:
         signals.delivery_trouble.send(

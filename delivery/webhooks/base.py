@@ -67,10 +67,11 @@ class Vendor:
 
     `once(body)`: for a signature that does not cover the body. `greet(knock)`: what has to be done before a genuine
     body is answered, raises UnableToVerify. `stored(knock)`: what is kept of it where the URL says something, too; else
-    the body as it came."""
+    the body as it came. `looks_by_get`: it asks with a GET whether anybody is here."""
 
     is_genuine: Callable[[Knock], bool]
     read: Callable[[bytes, datetime], Reading]
     once: Callable[[bytes], Once] | None = None
     greet: Callable[[Knock], None] | None = None
     stored: Callable[[Knock], bytes] | None = None
+    looks_by_get: bool = False

@@ -11,7 +11,7 @@ import logging
 
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -25,13 +25,15 @@ log = logging.getLogger(__name__)
 
 
 @csrf_exempt
-@require_http_methods(["HEAD", "POST"])
+@require_http_methods(["HEAD", "GET", "POST"])
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
     entry = entries().get(provider)
     vendor = entry.vendor if entry else None
     if vendor is None or (provider == "sandbox" and settings.EMAIL_PROVIDER != "sandbox"):
         return HttpResponseNotFound()
-    if request.method == "HEAD":  # with which some look whether anybody is here
+    if request.method == "GET" and not vendor.looks_by_get:
+        return HttpResponseNotAllowed(["HEAD", "POST"])
+    if request.method != "POST":  # with which some look whether anybody is here
         return HttpResponse()
     knock = Knock(request.headers, request.body, settings.PUBLIC_URL + request.get_full_path(), clock.now())
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.urls import reverse
@@ -10,7 +11,7 @@ from django.urls import reverse
 from contacts import clock
 from contacts.models import ApiKey
 from delivery.models import Suppression
-from tests.browser.visit import visiting
+from tests.browser.visit import becomes, expect, visiting
 from tests.inhabited import Inhabited, inhabit
 from workflows.models import Workflow
 
@@ -35,10 +36,10 @@ def test_a_problem_leads_to_its_place_in_the_editor(browser, live_server, town):
         visitor.go(journey_page(town.broken_draft))
         page = visitor.page
         page.locator(".cl-problem", has_text="no-such-template").click()
-        assert selected(page) == '"template": "no-such-template"'
-        assert page.evaluate("document.activeElement.id") == "draft"
-        assert page.locator(".cl-gutter .cl-marked.cl-bad").count() >= 3
-        assert page.locator(".cl-gutter .cl-marked.cl-warn").count() == 1
+        becomes(lambda: selected(page), '"template": "no-such-template"', page)
+        expect(page.locator("#draft")).to_be_focused()
+        expect(page.locator(".cl-gutter .cl-marked.cl-bad").nth(2)).to_be_attached()  # there are three at least
+        expect(page.locator(".cl-gutter .cl-marked.cl-warn")).to_have_count(1)
 
 
 def test_problems_follow_the_text_while_it_is_written(browser, live_server, town):
@@ -51,8 +52,8 @@ def test_problems_follow_the_text_while_it_is_written(browser, live_server, town
         page.evaluate("document.getElementById('draft').setSelectionRange(1, 1)")
         page.keyboard.type(",")
         page.locator(".cl-problem", has_text="Line 1").click()
-        assert page.eval_on_selector("#draft", "(area) => area.selectionStart") == 1
-        assert page.locator(".cl-problem").count() == 1
+        becomes(lambda: page.eval_on_selector("#draft", "(area) => area.selectionStart"), 1, page)
+        expect(page.locator(".cl-problem")).to_have_count(1)
         page.keyboard.press("Delete")
         page.locator(".cl-problem", has_text="there is no step 'gone'").wait_for()
         stored = Workflow.objects.get(pk=town.broken_draft.pk)
@@ -66,11 +67,11 @@ def test_format_spells_like_the_server_and_can_be_undone(browser, live_server, t
         as_served = page.input_value("#draft")
         page.evaluate("document.getElementById('draft').select()")
         page.keyboard.insert_text(json.dumps(json.loads(as_served)))
-        assert page.input_value("#draft") != as_served
+        expect(page.locator("#draft")).not_to_have_value(as_served)
         page.get_by_role("button", name="Format").click()
-        assert page.input_value("#draft") == as_served
+        expect(page.locator("#draft")).to_have_value(as_served)
         page.keyboard.press("Control+z")
-        assert page.input_value("#draft") != as_served
+        expect(page.locator("#draft")).not_to_have_value(as_served)
 
 
 def test_tab_indents_and_escape_lets_it_leave(browser, live_server, town):
@@ -79,12 +80,12 @@ def test_tab_indents_and_escape_lets_it_leave(browser, live_server, town):
         page = visitor.page
         page.evaluate("(() => { const t = document.getElementById('draft'); t.focus(); t.setSelectionRange(0, 0); })()")
         page.keyboard.press("Tab")
-        assert page.input_value("#draft").startswith("  {")
+        expect(page.locator("#draft")).to_have_value(re.compile("^  {"))
         page.keyboard.press("Shift+Tab")
-        assert page.input_value("#draft").startswith("{")
+        expect(page.locator("#draft")).to_have_value(re.compile("^{"))
         page.keyboard.press("Escape")
         page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.id") != "draft"
+        expect(page.locator("#draft")).not_to_be_focused()
 
 
 def test_a_draft_is_saved_by_key_published_paused_and_resumed(browser, live_server, town):
@@ -115,9 +116,9 @@ def test_a_question_closes_with_escape_and_does_nothing(browser, live_server, to
         visitor.go(journey_page(town.journey))
         page = visitor.page
         page.get_by_role("button", name="Archive").click()
-        assert page.locator("#archive").is_visible()
+        expect(page.locator("#archive")).to_be_visible()
         page.keyboard.press("Escape")
-        assert not page.locator("#archive").is_visible()
+        expect(page.locator("#archive")).to_be_hidden()
         assert Workflow.objects.get(pk=town.journey.pk).status == "live"
 
 
@@ -131,7 +132,7 @@ def test_a_long_history_goes_on_page_by_page_without_a_repetition(browser, live_
         page.wait_for_function(f"document.querySelectorAll('.cl-timeline > li:not(.cl-more)').length > {first}")
         links = page.evaluate("[...document.querySelectorAll('.cl-timeline a:has(b)')].map((a) => a.pathname)")
         assert len(links) == len(set(links)) == entries.count()
-        assert page.get_by_role("link", name="Show older").count() == 0
+        expect(page.get_by_role("link", name="Show older")).to_have_count(0)
 
 
 def test_a_new_key_is_shown_once_and_can_be_copied(browser, live_server, town):
@@ -144,7 +145,7 @@ def test_a_new_key_is_shown_once_and_can_be_copied(browser, live_server, town):
         key = page.locator("#new-key").text_content()
         page.get_by_role("button", name="Copy").click()
         page.get_by_role("button", name="Copied").wait_for()
-        assert page.evaluate("navigator.clipboard.readText()") == key
+        becomes(lambda: page.evaluate("navigator.clipboard.readText()"), key, page)
         stored = ApiKey.objects.get(name="Warehouse")
         visitor.go(reverse("admin:contacts_apikey_change", args=[stored.pk]))
         assert key not in page.content()

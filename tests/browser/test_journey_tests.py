@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from contacts import clock
 from tests import journeys
-from tests.browser.visit import PASSWORD, USERNAME, visiting
+from tests.browser.visit import PASSWORD, USERNAME, expect, visiting
 from tests.workflows.journey_tests.playing import ADA, WORKFLOW, at, case, database_url, signed_up
 from workflows import publishing
 from workflows.models import JourneyTests
@@ -46,11 +46,11 @@ def test_tests_are_written_run_and_kept(browser, live_server, monkeypatch, dark,
         page.get_by_role("button", name="Run tests").focus()
         page.keyboard.press("Enter")
         page.get_by_text("1 of 2 cases passed.").wait_for(timeout=30_000)
-        assert page.locator("[data-cases] > li").count() == 2
+        expect(page.locator("[data-cases] > li")).to_have_count(2)
         told = page.locator("[data-cases] > li").nth(1)
-        assert "Failed an hour too early" in told.inner_text().replace("\n", " ")
-        assert "tags: none" in told.inner_text()
-        assert "entered welcome version 1" in told.inner_text()
+        expect(told).to_contain_text("Failed an hour too early", use_inner_text=True)
+        expect(told).to_contain_text("tags: none", use_inner_text=True)
+        expect(told).to_contain_text("entered welcome version 1", use_inner_text=True)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         picture(page, "tests_run", dark, width)
         page.get_by_role("button", name="Save tests").click()

@@ -3,6 +3,7 @@ waited for."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,10 @@ from django.urls import reverse
 
 from contacts import clock
 from delivery import recounting, tallies
-from delivery.models import PostTally, SendingDomain
+from delivery.models import PostTally, SendingDomain, Suppression
 from delivery.preflight import checking
 from delivery.rates import warming
-from tests.browser.visit import visiting
+from tests.browser.visit import expect, visiting
 from tests.delivery.test_preflight import Zone
 from tests.inhabited import Inhabited, inhabit
 
@@ -64,7 +65,7 @@ def test_every_page_opens_without_a_complaint_and_fits_its_window(browser, live_
             assert visitor.complaints == [], path
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is too wide"
             assert page.evaluate("window.broken") is None, path
-            assert page.locator("h1").first.is_visible(), path
+            expect(page.locator("h1").first, path).to_be_visible()
 
 
 def test_behind_every_chart_is_a_table_that_a_keyboard_opens(browser, live_server, town):
@@ -73,14 +74,15 @@ def test_behind_every_chart_is_a_table_that_a_keyboard_opens(browser, live_serve
         page = visitor.page
         charts = page.locator("svg[role=img]")
         tables = page.locator("details.dl-behind")
-        assert charts.count() == tables.count() == 2
+        expect(charts).to_have_count(2)
+        expect(tables).to_have_count(2)
         summary = tables.first.locator("summary")
         summary.focus()
         page.keyboard.press("Enter")
         rows = tables.first.locator("tbody tr")
-        assert rows.count() == 14
-        assert rows.first.is_visible()
-        assert charts.first.locator("rect.dl-fill-info").count() == 14
+        expect(rows).to_have_count(14)
+        expect(rows.first).to_be_visible()
+        expect(charts.first.locator("rect.dl-fill-info")).to_have_count(14)
 
 
 def test_a_release_is_asked_about_first(browser, live_server, town):
@@ -89,11 +91,72 @@ def test_a_release_is_asked_about_first(browser, live_server, town):
         page = visitor.page
         page.get_by_role("button", name="Release").first.click()
         page.get_by_role("button", name="Leave it braked").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
         assert SendingDomain.objects.get(pk="braked.example").braked_at is not None
         page.get_by_role("button", name="Release").first.click()
         page.get_by_role("dialog").get_by_role("button", name="Release").click()
         page.get_by_text("goes out again").wait_for()
         assert SendingDomain.objects.get(pk="braked.example").braked_at is None
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)])
+def test_a_long_list_of_suppressions_shows_how_far_it_is(browser, live_server, town, tmp_path, dark, width):
+    path = tmp_path / "list.csv"
+    rows = [
+        "address,reason",
+        '"two\r\nlines",manual',
+        *(f"gone{n}@example.com,bounce" for n in range(1200)),
+        "nonsense,",
+    ]
+    path.write_bytes(("\r\n".join(rows) + "\r\n\r\n").encode("utf-8-sig"))
+    before = Suppression.objects.count()
+    with visiting(browser, live_server.url, policy=True, dark=dark, width=width) as visitor:
+        page = visitor.page
+        visitor.go(reverse("admin:delivery_suppression_import"))
+        pieces: list[str] = []
+        page.on("response", lambda answer: pieces.append(answer.request.method))
+        page.set_input_files("input[type=file]", path)
+        page.get_by_role("button", name="Suppress these addresses").click()
+        page.get_by_text("All of it is taken in.").wait_for()
+        expect(page.locator("[data-taken=bar]")).to_have_js_property("value", 100)
+        counts = {name: page.locator(f"[data-taken={name}]") for name in ("rows", "added", "standing", "refused")}
+        for name, wanted in {"rows": "1,202", "added": "1,200", "standing": "0", "refused": "2"}.items():
+            expect(counts[name]).to_have_text(wanted)
+        refused = page.locator("[data-taken=lines] tr")
+        expect(refused).to_have_text(
+            [re.compile("^3.*Is no e-mail address"), re.compile("^1,204.*Is no e-mail address")]
+        )
+        assert pieces.count("POST") == 3
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        path.write_bytes(b"address\n\xff\n")
+        page.set_input_files("input[type=file]", path)
+        page.get_by_role("button", name="Suppress these addresses").click()
+        page.get_by_text("The file is not UTF-8").wait_for()
+    assert Suppression.objects.count() == before + 1200
+
+
+def test_a_list_whose_piece_was_lost_goes_on_from_there(browser, live_server, town, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("address\n" + "".join(f"gone{n}@example.com\n" for n in range(700)), encoding="utf-8")
+    with visiting(browser, live_server.url) as visitor:
+        page = visitor.page
+        visitor.go(reverse("admin:delivery_suppression_import"))
+        lost: list[int] = []
+
+        def lose_the_second(route) -> None:
+            is_post = route.request.method == "POST"
+            lost.append(is_post)
+            route.fulfill(status=502) if is_post and sum(lost) == 2 else route.continue_()
+
+        page.route("**/suppression/import/", lose_the_second)
+        page.set_input_files("input[type=file]", path)
+        page.get_by_role("button", name="Suppress these addresses").click()
+        page.get_by_text("The server did not answer.").wait_for()
+        expect(page.locator("[data-taken=rows]")).to_have_text("500")
+        page.get_by_role("button", name="Go on").click()
+        page.get_by_text("All of it is taken in.").wait_for()
+        expect(page.locator("[data-taken=rows]")).to_have_text("700")
+        visitor.complaints = [line for line in visitor.complaints if "502" not in line]
 
 
 def test_a_check_that_was_asked_for_appears_when_it_is_there(browser, live_server, town):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from contacts.models import ConsentRecord
 from delivery.models import Suppression
 from delivery.public import unsubscribing
-from tests.browser.visit import Visitor
+from tests.browser.visit import Visitor, expect
 from tests.delivery import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,8 +90,8 @@ def test_every_page_fits_whatever_the_window_the_language_and_the_theme(
 def test_choices_are_made_and_saved_by_keyboard_alone(visit, token):
     visitor = visit(f"/preferences/{token}")
     page = visitor.page
-    assert page.get_by_role("group", name="Topics").get_by_role("checkbox").count() == 3
-    assert page.get_by_role("group", name="How we reach you").get_by_role("checkbox").count() == 2
+    expect(page.get_by_role("group", name="Topics").get_by_role("checkbox")).to_have_count(3)
+    expect(page.get_by_role("group", name="How we reach you").get_by_role("checkbox")).to_have_count(2)
     page.keyboard.press("Tab")
     page.keyboard.press("Space")  # the first topic
     for _ in range(5):
@@ -101,10 +102,10 @@ def test_choices_are_made_and_saved_by_keyboard_alone(visit, token):
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=status]")
     shot(visitor, "saved")
-    assert page.get_by_role("status").inner_text() == "Your choices are saved."
-    assert page.title().startswith("Your choices are saved.")
-    assert not page.get_by_role("checkbox", name="Newsletter").is_checked()
-    assert page.get_by_role("radio", name="One mail a week").is_checked()
+    expect(page.get_by_role("status")).to_have_text("Your choices are saved.")
+    expect(page).to_have_title(re.compile(r"^Your choices are saved\."))
+    expect(page.get_by_role("checkbox", name="Newsletter")).not_to_be_checked()
+    expect(page.get_by_role("radio", name="One mail a week")).to_be_checked()
     assert visitor.complaints == []
     assert ConsentRecord.objects.get(topic="newsletter").state == "denied"
 
@@ -113,20 +114,21 @@ def test_what_was_said_stands_out_at_once_for_whoever_hears_the_page(visit, toke
     visitor = visit(f"/preferences/{token}")
     visitor.page.get_by_role("button", name="Switch everything off").click()
     status = visitor.page.get_by_role("status")
-    assert "Everything is switched off" in status.inner_text()
-    assert status.evaluate("element => document.activeElement === element")
+    expect(status).to_contain_text("Everything is switched off")
+    expect(status).to_be_focused()
     shot(visitor, "switched_off")
 
 
 def test_an_unsubscription_can_be_taken_back_and_leads_to_the_choices(visit, token):
     visitor = visit(f"/u/{token}")
     visitor.page.get_by_role("button", name="Unsubscribe").click()
-    assert visitor.page.get_by_role("status").inner_text() == "You are unsubscribed"
+    status = visitor.page.get_by_role("status")
+    expect(status).to_have_text("You are unsubscribed")
     shot(visitor, "unsubscribed")
     assert Suppression.objects.filter(released_at=None).count() == 1
     visitor.page.get_by_role("button", name="That was a mistake").click()
-    assert visitor.page.get_by_role("status").inner_text() == "Your unsubscription is undone"
+    expect(status).to_have_text("Your unsubscription is undone")
     assert Suppression.objects.filter(released_at=None).count() == 0
     visitor.page.get_by_role("link", name="Choose what you get").click()
-    assert visitor.page.get_by_role("checkbox", name="E-mail").is_checked()
+    expect(visitor.page.get_by_role("checkbox", name="E-mail")).to_be_checked()
     assert visitor.complaints == []

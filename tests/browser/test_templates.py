@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -10,7 +12,7 @@ from delivery.authoring import templates
 from delivery.authoring.blocks import starters as blocks_starters
 from delivery.models import StaffNotice, Template, TemplateVersion
 from tests.browser.test_segments import CONTRASTS
-from tests.browser.visit import visiting
+from tests.browser.visit import becomes, expect, visiting
 from tests.inhabited import Inhabited, inhabit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,8 +47,12 @@ def block(page, path: str):
     return page.locator(f'[data-path="{path}"] > .ed-block-head > [data-part=open]')
 
 
-def kinds(page) -> list[str]:
-    return page.locator("[data-part=blocks] > .ed-blocks > li > .ed-block-head b").all_inner_texts()
+def expect_kinds(page, *wanted: str) -> None:
+    expect(page.locator("[data-part=blocks] > .ed-blocks > li > .ed-block-head b")).to_have_text(wanted)
+
+
+def expect_focus_at(page, place: str) -> None:
+    expect(page.locator(":focus")).to_have_attribute("data-place", place)
 
 
 def test_a_template_is_made_of_a_starter_and_the_preview_follows_the_keys(browser, live_server, town):
@@ -61,20 +67,21 @@ def test_a_template_is_made_of_a_starter_and_the_preview_follows_the_keys(browse
         block(page, "2").click()
         page.fill("[data-place='blocks.2.text']", "Good morning, {{first_name}}")
         mail.get_by_role("heading", name="Good morning, Ana").wait_for()
-        assert "Good morning, First name" in block(page, "2").inner_text()
+        expect(block(page, "2")).to_contain_text("Good morning, First name")
         page.click("[data-mode=mobile]")
-        assert page.locator(FRAME).evaluate("(frame) => frame.offsetWidth") == 375
+        becomes(lambda: page.locator(FRAME).evaluate("(frame) => frame.offsetWidth"), 375, page)
         page.click("[data-mode=dark]")
         page.wait_for_function("document.querySelector('[data-preview=frame]').srcdoc.includes('@media all {')")
         page.click("[data-mode=text]")
-        assert "Good morning, Ana" in page.locator("[data-preview=plain]").inner_text()
+        expect(page.locator("[data-preview=plain]")).to_be_visible()
+        expect(page.locator("[data-preview=plain]")).to_contain_text("Good morning, Ana")
         page.click("[data-mode=code]")
-        assert page.locator("[data-preview=codeText]").input_value().startswith("<mjml>")
+        expect(page.locator("[data-preview=codeText]")).to_have_value(re.compile("^<mjml>"))
         page.get_by_role("button", name="Save as v1").click()
         page.wait_for_url("**/change/")
         template = Template.objects.get(slug="hello-there")
         assert "Good morning, {{first_name}}" in template.live_version.html
-        assert page.get_by_role("button", name="v1 is live").is_disabled()
+        expect(page.get_by_role("button", name="v1 is live")).to_be_disabled()
 
 
 def test_blocks_are_added_moved_doubled_and_deleted_by_keyboard_alone(browser, live_server, welcome):
@@ -82,33 +89,33 @@ def test_blocks_are_added_moved_doubled_and_deleted_by_keyboard_alone(browser, l
         visitor.go(page_of(welcome))
         page, keys = visitor.page, visitor.page.keyboard
         page.wait_for_selector(".ed-is-ready")
-        assert kinds(page) == ["Logo", "Heading", "Text", "Button", "Columns", "Footer"]
+        expect_kinds(page, "Logo", "Heading", "Text", "Button", "Columns", "Footer")
         block(page, "3").focus()
         keys.press("Alt+ArrowUp")
-        assert kinds(page) == ["Logo", "Text", "Heading", "Button", "Columns", "Footer"]
-        assert page.evaluate("document.activeElement.closest('[data-path]').dataset.path") == "2"
+        expect_kinds(page, "Logo", "Text", "Heading", "Button", "Columns", "Footer")
+        expect(page.locator("[data-path='2'] :focus")).to_have_count(1)
         keys.press("ArrowDown")
         keys.press("Enter")  # opens the heading
         page.locator("[data-path='3'] [data-part=double]").focus()
         keys.press("Enter")
-        assert kinds(page) == ["Logo", "Text", "Heading", "Heading", "Button", "Columns", "Footer"]
+        expect_kinds(page, "Logo", "Text", "Heading", "Heading", "Button", "Columns", "Footer")
         keys.press("Delete")
-        assert kinds(page) == ["Logo", "Text", "Heading", "Button", "Columns", "Footer"]
+        expect_kinds(page, "Logo", "Text", "Heading", "Button", "Columns", "Footer")
         page.get_by_text("Heading is deleted.").wait_for()
         keys.press("Control+z")
-        assert kinds(page).count("Heading") == 2
+        expect_kinds(page, "Logo", "Text", "Heading", "Heading", "Button", "Columns", "Footer")
         keys.press("Control+Shift+z")
-        assert kinds(page).count("Heading") == 1
+        expect_kinds(page, "Logo", "Text", "Heading", "Button", "Columns", "Footer")
         block(page, "1").focus()
         for _ in range(9):
             keys.press("Alt+ArrowDown")  # never past the footer
-        assert kinds(page)[-2:] == ["Logo", "Footer"]
+        expect_kinds(page, "Text", "Heading", "Button", "Columns", "Logo", "Footer")
         page.get_by_role("button", name="Add block").focus()
         keys.press("Enter")
-        assert page.evaluate("document.activeElement.getAttribute('role')") == "menuitem"
+        expect(page.locator(":focus")).to_have_attribute("role", "menuitem")
         keys.press("ArrowRight")
         keys.press("Enter")
-        assert page.evaluate("document.activeElement.dataset.place") == "blocks.6.text"
+        expect_focus_at(page, "blocks.6.text")
         keys.type("At the end")
         keys.press("Control+s")
         page.get_by_text("Journeys send v2 from now on.").wait_for()
@@ -124,7 +131,7 @@ def test_blocks_are_added_moved_doubled_and_deleted_by_keyboard_alone(browser, l
             "footer",
         ]
         assert body[-2]["text"] == "At the end"
-        assert page.evaluate("document.activeElement !== document.body")
+        expect(page.locator(":focus")).to_have_count(1)
 
 
 def test_a_block_is_dragged_to_another_place(browser, live_server, welcome):
@@ -134,9 +141,9 @@ def test_a_block_is_dragged_to_another_place(browser, live_server, welcome):
         page.wait_for_selector(".ed-is-ready")
         grip = page.locator("[data-path='4'] > .ed-block-head .ed-grip")
         grip.drag_to(page.locator("[data-path='1']"), target_position={"x": 40, "y": 2})
-        assert kinds(page) == ["Button", "Logo", "Heading", "Text", "Columns", "Footer"]
+        expect_kinds(page, "Button", "Logo", "Heading", "Text", "Columns", "Footer")
         page.get_by_role("button", name="Undo").click()
-        assert kinds(page) == ["Logo", "Heading", "Text", "Button", "Columns", "Footer"]
+        expect_kinds(page, "Logo", "Heading", "Text", "Button", "Columns", "Footer")
 
 
 def test_a_merge_tag_is_inserted_with_what_to_say_without_it(browser, live_server, welcome):
@@ -151,11 +158,11 @@ def test_a_merge_tag_is_inserted_with_what_to_say_without_it(browser, live_serve
         keys.type("friend")
         keys.press("Enter")
         expected = "Dear {{first_name}}{{^first_name}}friend{{/first_name}}"
-        assert page.input_value("[data-place=subject]") == expected
-        assert page.evaluate("document.activeElement.dataset.place") == "subject"
+        expect(page.locator("[data-place=subject]")).to_have_value(expected)
+        expect_focus_at(page, "subject")
         page.locator("[data-preview=subject]", has_text="Dear Ana").wait_for()
         keys.press("Control+z")
-        assert page.input_value("[data-place=subject]") == "Dear "
+        expect(page.locator("[data-place=subject]")).to_have_value("Dear ")
 
 
 def test_two_who_save_at_once_both_keep_their_words(browser, live_server, welcome):
@@ -165,14 +172,16 @@ def test_two_who_save_at_once_both_keep_their_words(browser, live_server, welcom
         page.wait_for_selector(".ed-is-ready")
         page.fill("[data-place=subject]", "Mine")
         save("Theirs")
+        subject = page.locator("[data-place=subject]")
         page.click("[data-save]")
         dialog = page.get_by_role("dialog", name="Somebody else saved meanwhile")
         dialog.get_by_text("ada saved v2").wait_for()
-        assert "Subject: Theirs" in dialog.inner_text() and "Subject: Mine" in dialog.inner_text()
+        expect(dialog).to_contain_text("Subject: Theirs")
+        expect(dialog).to_contain_text("Subject: Mine")
         dialog.get_by_role("button", name="Take theirs").click()
-        assert page.input_value("[data-place=subject]") == "Theirs"
+        expect(subject).to_have_value("Theirs")
         page.get_by_role("button", name="Undo").click()
-        assert page.input_value("[data-place=subject]") == "Mine"
+        expect(subject).to_have_value("Mine")
         save("Theirs again")
         page.click("[data-save]")
         dialog.get_by_role("button", name="Save mine as v4").click()
@@ -192,10 +201,11 @@ def test_what_was_not_saved_is_kept_in_this_browser_and_offered_again(browser, l
         page.on("dialog", lambda dialog: dialog.accept())  # the browser asks whether to leave
         page.reload()
         page.get_by_role("button", name="Bring them back").click()
-        assert page.input_value("[data-place=subject]") == "Not saved yet"
+        expect(page.locator("[data-place=subject]")).to_have_value("Not saved yet")
         page.keyboard.press("Control+s")
         page.get_by_text("Journeys send v2 from now on.").wait_for()
-        assert page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('carillon.template.'))") == []
+        kept = "Object.keys(localStorage).filter((name) => name.startsWith('carillon.template.'))"
+        becomes(lambda: page.evaluate(kept), [], page)
 
 
 def test_a_version_is_looked_at_compared_and_restored(browser, live_server, welcome):
@@ -213,7 +223,7 @@ def test_a_version_is_looked_at_compared_and_restored(browser, live_server, welc
         with page.expect_navigation():
             page.get_by_role("button", name="Restore").click()
         page.wait_for_selector(".ed-is-ready")
-        assert page.input_value("[data-place=subject]") == "Welcome, {{first_name}}"
+        expect(page.locator("[data-place=subject]")).to_have_value("Welcome, {{first_name}}")
         assert TemplateVersion.objects.get(template=welcome, number=3).subject == "Welcome, {{first_name}}"
 
 
@@ -233,7 +243,7 @@ def test_nothing_that_is_written_or_known_of_a_contact_runs_in_the_preview(brows
         page.frame_locator(FRAME).get_by_role("heading", name="<img src=x").wait_for()
         page.locator("[data-preview=said]", has_text=str(town.mallory)).wait_for(state="attached")
         page.frame_locator(FRAME).get_by_role("heading", name="<script>").wait_for()
-        assert page.locator(FRAME).get_attribute("sandbox") == ""
+        expect(page.locator(FRAME)).to_have_attribute("sandbox", "")
         assert page.evaluate("window.broken") is None
 
 
@@ -250,7 +260,7 @@ def test_a_mail_without_a_head_can_be_read_in_the_dark(browser, live_server, tow
         words.wait_for()
         page.click("[data-mode=dark]")
         page.frame_locator(FRAME).locator("meta[name=color-scheme][content=dark]").wait_for(state="attached")
-        assert words.evaluate("words => getComputedStyle(words).color") == "rgb(255, 255, 255)"
+        expect(words).to_have_css("color", "rgb(255, 255, 255)")
 
 
 def test_a_finding_leads_to_its_field_and_a_mistake_keeps_the_words(browser, live_server, welcome):
@@ -264,11 +274,12 @@ def test_a_finding_leads_to_its_field_and_a_mistake_keeps_the_words(browser, liv
         block(page, "4").click()
         page.get_by_role("tab", name="Checks").click()
         page.get_by_role("button", name="Button").first.click()
-        assert page.evaluate("document.activeElement.dataset.place") == "blocks.4.href"
-        assert page.locator("[data-place='blocks.4.href']").get_attribute("aria-invalid") == "true"
+        expect_focus_at(page, "blocks.4.href")
+        href = page.locator("[data-place='blocks.4.href']")
+        expect(href).to_have_attribute("aria-invalid", "true")
         page.click("[data-save]")
         page.get_by_text("Not saved:").wait_for()
-        assert page.input_value("[data-place='blocks.4.href']") == "javascript:alert(1)"
+        expect(href).to_have_value("javascript:alert(1)")
         page.fill("[data-place='blocks.4.href']", "https://example.com/start")  # as it was: nothing to save
         page.get_by_role("button", name="v1 is live").wait_for()
         visitor.complaints = [line for line in visitor.complaints if "400" not in line]
@@ -285,7 +296,7 @@ def test_a_language_is_added_written_and_removed(browser, live_server, welcome):
         page.get_by_text("For contacts whose language is German").wait_for()
         page.fill("[data-place=subject]", "Willkommen")
         page.get_by_role("button", name="Everybody").click()
-        assert page.input_value("[data-place=subject]") == "Welcome, {{first_name}}"
+        expect(page.locator("[data-place=subject]")).to_have_value("Welcome, {{first_name}}")
         page.keyboard.press("Control+s")
         page.get_by_text("Journeys send v2 from now on.").wait_for()
         assert TemplateVersion.objects.get(template=welcome, number=2).locales["de"]["subject"] == "Willkommen"
@@ -301,11 +312,12 @@ def test_blocks_become_code_after_a_question_and_undo_brings_them_back(browser, 
         page.get_by_role("dialog").get_by_text("no way back to blocks").wait_for()
         page.get_by_role("dialog").get_by_role("button", name="Go on as code").click()
         code = page.locator("#ed-code")
+        expect(code).to_have_value(re.compile("Open my workspace"))
         code.fill(code.input_value().replace("Open my workspace", "Begin"))
         page.frame_locator(FRAME).get_by_role("link", name="Begin").wait_for()
         for _ in range(2):
             page.get_by_role("button", name="Undo").click()
-        assert kinds(page) == ["Logo", "Heading", "Text", "Button", "Columns", "Footer"]
+        expect_kinds(page, "Logo", "Heading", "Text", "Button", "Columns", "Footer")
 
 
 def test_a_text_message_says_how_many_messages_it_is(browser, live_server, town):
@@ -332,7 +344,7 @@ def test_a_test_mail_is_sent_from_the_page(browser, live_server, welcome):
         page.wait_for_selector(".ed-is-ready")
         page.get_by_role("button", name="Send test").click()
         dialog = page.get_by_role("dialog", name="Send a test")
-        assert dialog.get_by_label("To").input_value() == "maya@example.com"
+        expect(dialog.get_by_label("To")).to_have_value("maya@example.com")
         dialog.get_by_role("button", name="Send").click()
         dialog.get_by_text("On its way to maya@example.com").wait_for()
         assert StaffNotice.objects.get().subject == "[Test] Welcome, Ana"
@@ -360,6 +372,7 @@ def test_every_text_can_be_read_and_nothing_is_wider_than_the_window(browser, li
 
 
 def look(page) -> None:
+    expect(page.locator("[data-preview=stage][aria-busy]")).to_have_count(0)  # what was found is on the page
     contrasts = page.locator(".cl-page").evaluate(CONTRASTS)
     assert len(contrasts) > 10
     assert [(round(ratio, 1), text) for ratio, text in contrasts if ratio < 4.5] == []

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from contacts import clock
-from tests.browser.visit import visiting
+from tests.browser.visit import expect, visiting
 from tests.inhabited import inhabit
 from workflows import publishing
 from workflows.models import EditPlan, Workflow
@@ -68,7 +68,7 @@ def test_a_plan_is_tried_carried_out_and_undone_with_the_keyboard(browser, live_
         choices.first.select_option("exit")
         page.get_by_role("button", name="Try it").press("Enter")
         page.get_by_text("Nothing was done yet.").wait_for()
-        assert choices.first.input_value() == "exit"
+        expect(choices.first).to_have_value("exit")
         for number in range(choices.count()):
             choices.nth(number).select_option("move:more")
         page.get_by_role("button", name="Carry it out").press("Enter")
@@ -92,7 +92,7 @@ def test_a_running_plan_is_watched_until_it_is_done(browser, live_server, journe
         page.locator("[data-moved]", has_text="2,000").wait_for()
         EditPlan.objects.filter(pk=plan.pk).update(state="applied", finished_at=clock.now())
         page.get_by_text("Carried out", exact=True).wait_for()
-        assert page.locator("[data-plan]").count() == 0
+        expect(page.locator("[data-plan]")).to_have_count(0)
 
 
 def test_a_version_is_restored_after_a_question(browser, live_server, journey):

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from contacts.models import ApiKey
 from tests.browser.test_snippet import Shop
-from tests.browser.visit import visiting
+from tests.browser.visit import expect, visiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(90)]
 
@@ -30,8 +30,8 @@ def test_what_is_copied_from_the_page_works_and_the_light_says_so(browser, live_
         customer = browser.new_context().new_page()
         customer.goto(f"{shop.url}/welcome")
         page.get_by_text("We see your events").wait_for(timeout=5000)
-        assert "page_viewed" in page.locator("#light-detail").text_content()
-        assert page.locator("#light").get_attribute("data-state") == "seen"
+        expect(page.locator("#light-detail")).to_contain_text("page_viewed")
+        expect(page.locator("#light")).to_have_attribute("data-state", "seen")
         customer.context.close()
 
 
@@ -47,6 +47,7 @@ def test_the_secret_is_renewed_only_after_a_question(browser, live_server, djang
         visitor.go(reverse("admin:contacts_website"))
         page.get_by_role("button", name="Make a new identity secret").click()
         page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Make a new one")).to_be_hidden()
         assert ApiKey.objects.get().identity_secret == first
         page.get_by_role("button", name="Make a new identity secret").click()
         page.get_by_role("button", name="Make a new one").click()

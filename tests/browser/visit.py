@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 USERNAME, PASSWORD = "maya", "correct horse"
+PATIENCE_SECONDS = 15.0
+
+
+def expect(what: Any, about: str | None = None) -> Any:
+    """Playwright's assertions, which wait for what a page does in its own time. Asked for here, so that the tests are
+    found where there is no Playwright, too."""
+    from playwright.sync_api import expect as waiting
+
+    waiting.set_options(timeout=PATIENCE_SECONDS * 1000)
+    return waiting(what, about)
+
+
+def becomes(read: Callable[[], Any], wanted: Any, page: Any) -> None:
+    """Before patience ends, `read` answers `wanted`: for what no locator tells, and for rows of the database."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := read()) != wanted and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    assert found == wanted
 
 
 class Visitor:
@@ -76,6 +95,6 @@ def visiting(
         if policy:
             visitor.page.route("**/*", _under_policy)
         yield visitor
-        assert visitor.complaints == []
+        assert visitor.complaints == [], visitor.complaints
     finally:
         context.close()

@@ -45,7 +45,7 @@ def test_a_rejected_message_is_sent_anew_with_all_its_attempts(esp, told):
 @pytest.mark.django_db(transaction=True)
 def test_one_whose_attempts_were_used_up_has_them_again(esp, settings):
     settings.ESP_MAX_ATTEMPTS = 1
-    message = given_up(esp, 429)
+    message = given_up(esp, 408)
     assert making.state(message) == "rejected:retries_exhausted"
     replay(message)
     making.deliver()

@@ -117,7 +117,7 @@ def test_an_answer_that_comes_after_the_doubt_changes_nothing(provider):
 
 def test_what_was_refused_for_now_is_tried_again_and_at_last_given_up(provider, settings):
     settings.ESP_MAX_ATTEMPTS = 2
-    provider.answer = Answer(RETRY, "rate_limited")
+    provider.answer = Answer(RETRY, "refused_for_now")
     leave()
     for _ in range(2):
         notices.deliver_batch("urgent")

@@ -97,7 +97,7 @@ def test_one_request_per_message_goes_to_the_provider_with_our_id(esp):
         (422, "rejected:invalid_message", 1),
         (418, "rejected:refused", 1),
         (408, "rejected:retries_exhausted", 3),
-        (429, "rejected:retries_exhausted", 3),
+        (429, "queued:rate_limited", 3),
         (500, "rejected:retries_exhausted", 3),
         (503, "rejected:retries_exhausted", 3),
         (502, "in_doubt:bad_gateway", 1),
@@ -113,9 +113,10 @@ def test_every_answer_of_the_provider_has_its_meaning(esp, settings, status, sta
     deadline = time.monotonic() + 10
     while esp.times(str(message.public_id)) < requests and time.monotonic() < deadline:
         making.deliver()  # a backoff of a millisecond may not be over yet
-    making.deliver()
+    if not state.startswith("queued"):
+        making.deliver()
+        assert esp.times(str(message.public_id)) == requests
     assert making.state(message) == state
-    assert esp.times(str(message.public_id)) == requests
 
 
 @committing
@@ -127,7 +128,7 @@ def test_a_refused_message_is_sent_again_after_a_pause_and_its_attempts_are_in_t
         making.deliver()
     assert making.log(message) == ["claimed", "retry", "claimed", "accepted"]
     rows = SendLogEntry.objects.filter(message=message).order_by("id")
-    assert [row.attempt for row in rows] == [1, 1, 2, 2]
+    assert [row.attempt for row in rows] == [1, 1, 1, 1]  # too much for the provider: no attempt of this message
     assert [row.cap_delta for row in rows] == [1, -1, 1, 0]
 
 

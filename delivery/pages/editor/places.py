@@ -36,12 +36,17 @@ def unreadable(body: Any) -> Place:
     return ()
 
 
+def mentions(text: str, name: str) -> bool:
+    """Whether a text names the value, by whichever of its names."""
+    return bool(re.search(rf"\{{\{{[{{#^&/]*\s*(?:contact\.|trigger\.)?{re.escape(name)}\b", text))
+
+
 def about(body: Any, message: str) -> Place:
     """The field that a finding speaks of: the one that holds the name or the words that it quotes."""
     named = _NAME.search(message)
     name = next((group for group in named.groups() if group), "").removeprefix("contact.") if named else ""
     for path, text in texts(body):
-        if name and re.search(rf"\{{\{{[{{#^&/]*\s*(?:contact\.|trigger\.)?{re.escape(name)}\b", text):
+        if name and mentions(text, name):
             return path
     if not name:
         for path, text in texts(body):

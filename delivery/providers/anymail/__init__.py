@@ -10,6 +10,8 @@ A folder for webhooks may join in under the same names. Our message's id (`mid`)
     mailtrap        custom_variables.mid                mailersend      data.email.tags[0]
     scaleway        the header X-Metadata, JSON         postal          payload.message.tag
 
+Of Scaleway no feedback is taken in: it reports to topics of its own, which Anymail does not read.
+
 A new one is a line in `carriers.CARRIERS`, with what its answers mean."""
 
 from __future__ import annotations

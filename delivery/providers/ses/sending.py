@@ -16,16 +16,18 @@ from delivery.providers.ses import signature
 from delivery.providers.ses.signature import Credentials
 from delivery.transport import Reply
 
-# By the name of the fault, which AWS puts into a header; then by the status, as everywhere. No key makes SES know a
-# second request, and it cannot be asked what became of the first.
+# By the name of the fault, which AWS puts into a header or into the body; then by the status, as everywhere. No key
+# makes SES know a second request, and it cannot be asked what became of the first.
 FAULTS: Mapping[str, Meaning] = {
     "AccountSuspendedException": (STOP, "account_suspended"),
     "SendingPausedException": (STOP, "sending_paused"),
     "MailFromDomainNotVerifiedException": (STOP, "sender_not_verified"),
     "NotFoundException": (STOP, "configuration_set_not_found"),
     "LimitExceededException": (RETRY, "over_quota"),
+    "LimitExceeded": (RETRY, "over_quota"),
     "TooManyRequestsException": (RETRY, "rate_limited"),
     "ThrottlingException": (RETRY, "rate_limited"),
+    "Throttling": (RETRY, "rate_limited"),
     "MessageRejected": (REJECTED, "message_rejected"),
     "AccessDeniedException": (STOP, "forbidden"),
     "ExpiredTokenException": (STOP, "unauthorized"),
@@ -34,6 +36,9 @@ FAULTS: Mapping[str, Meaning] = {
     "MissingAuthenticationTokenException": (STOP, "unauthorized"),
     "IncompleteSignatureException": (STOP, "unauthorized"),
 }
+
+
+DAILY_QUOTA = "Daily message quota exceeded"
 
 
 class SES(Provider):
@@ -80,18 +85,23 @@ def body(letter: Letter, *, now: datetime) -> dict[str, Any]:
 
 def meaning(reply: Reply) -> Answer:
     """What an answer says about the message."""
-    fault = reply.headers.get("x-amzn-ErrorType", "").split(":")[0]
-    answer = exchange.by_status(reply, {}, said=_words(reply.body))
+    name, said = _words(reply.body)
+    fault = reply.headers.get("x-amzn-ErrorType", "").split(":")[0] or name
+    answer = exchange.by_status(reply, {}, said=said)
     if reply.status < 400 or fault not in FAULTS:
         return answer
     kind, reason = FAULTS[fault]
+    if kind == RETRY and DAILY_QUOTA in said:
+        reason = "over_quota"
     return Answer(kind, reason, reply.status, answer.said, answer.retry_after)
 
 
-def _words(answer: bytes) -> str:
+def _words(answer: bytes) -> tuple[str, str]:
+    """The name of the fault, if it stands there, and what is said of it."""
     text = answer.decode("utf-8", "replace")
     try:
         told = json.loads(text)
-        return str(told.get("message") or told.get("Message") or text)
+        name = str(told.get("__type") or told.get("code") or "")
+        return name.rpartition("#")[2], str(told.get("message") or told.get("Message") or text)
     except (ValueError, AttributeError, RecursionError):
-        return text
+        return "", text

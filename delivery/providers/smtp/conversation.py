@@ -6,6 +6,7 @@ whatever fails before is a refusal or nothing at all. Between the two lies the d
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -22,6 +23,15 @@ from delivery.providers.base import ACCEPTED, IN_DOUBT, NOT_STARTED, REJECTED, R
 
 NEEDS_LOGIN = frozenset({530, 534, 535, 538})
 OF_THE_MESSAGE = frozenset({500, 501, 502, 503, 504, 552, 555})  # to MAIL FROM: not about who we are
+# To RCPT TO: the server takes no mail from us for others. What another server said to it is about the address.
+RELAY_DENIED = re.compile(
+    r"(?:5\.7\.\d+\s)?(?!5\.\d)(?!.*\bsaid:).*\brelay(?:ing)?\b(?!\.\w)", re.IGNORECASE | re.DOTALL
+)
+# What Amazon SES says of our account. Other servers' refusals for now may be about a mailbox.
+THROTTLED = {
+    "Throttling failure: Daily message quota exceeded": "over_quota",
+    "Throttling failure": "rate_limited",
+}
 LATE = Answer(NOT_STARTED, "lease_over")
 
 
@@ -159,7 +169,7 @@ class Conversation:
         if code == 421:
             self.end()
         if 400 <= code < 500:
-            return Answer(RETRY, "refused_for_now", code, said)
+            return _later(code, said)
         if 500 <= code < 600:
             return (
                 Answer(STOP, "unauthorized", code, said)
@@ -178,6 +188,11 @@ class Conversation:
                 self.end()
         except (smtplib.SMTPException, OSError, ValueError):
             self.end()
+
+
+def _later(code: int, said: str) -> Answer:
+    reason = next((reason for words, reason in THROTTLED.items() if words in said), "refused_for_now")
+    return Answer(RETRY, reason, code, said)
 
 
 def _is_late(start_before: float) -> bool:
@@ -214,7 +229,9 @@ def _expect(reply: tuple[int, bytes], *, at: str) -> None:
     if code == -1:
         raise smtplib.SMTPServerDisconnected(said)
     if 400 <= code < 500:
-        raise _Refused(Answer(RETRY, "refused_for_now", code, said))
+        raise _Refused(_later(code, said))
+    if at == "recipient" and RELAY_DENIED.match(said):
+        raise _Refused(Answer(STOP, "relay_denied", code, said))
     if code in NEEDS_LOGIN:
         raise _Refused(Answer(STOP, "unauthorized", code, said))
     if at in ("greeting", "starttls") or (at == "sender" and code not in OF_THE_MESSAGE):

@@ -31,20 +31,22 @@ class SMTP(Provider):
             server = _server()
         except ValueError as error:
             return {letter.mid: Answer(STOP, "misconfigured", said=str(error)) for letter in letters}
-        for letter in letters:
-            try:
-                mail = _mail(letter, now)
-            except Unsendable as error:
-                answers[letter.mid] = Answer(REJECTED, "invalid_message", said=str(error))
-                continue
-            work.put(mail)
-            if len(threads) < server.connections:
-                threads.append(
-                    threading.Thread(target=_work_off, args=(server, work, answers, start_before), daemon=True)
-                )
-                threads[-1].start()
-        for _ in threads:
-            work.put(None)
+        try:
+            for letter in letters:
+                try:
+                    mail = _mail(letter, now)
+                except Unsendable as error:
+                    answers[letter.mid] = Answer(REJECTED, "invalid_message", said=str(error))
+                    continue
+                work.put(mail)
+                if len(threads) < server.connections:
+                    threads.append(
+                        threading.Thread(target=_work_off, args=(server, work, answers, start_before), daemon=True)
+                    )
+                    threads[-1].start()
+        finally:  # whatever befalls us: nobody waits for a letter that never comes
+            for _ in threads:
+                work.put(None)
         for thread in threads:
             thread.join()
         return answers

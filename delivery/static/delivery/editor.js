@@ -55,6 +55,7 @@ go.nameOf = (locale, place) => {
 const checks = new Checks(part("checks"), part("badge"), { go, tryLinks: data.may_save && data.draft.channel === "email" ? tryLinks : null });
 let findings = [];
 let broken = [];
+let lacking = []; // values that some contacts have nothing for
 const preview = new Preview(root, state, { urls: data.urls, post, heard });
 const saving = new Saving(state, { urls: data.urls, post, tell, heard, isNew: data.is_new });
 const versions = new Versions(part("versions"), state, { urls: data.urls, post, tell, versions: data.versions, saving });
@@ -83,6 +84,7 @@ function drawHead() {
 state.addEventListener("change", ({ detail: { typed, shown } }) => {
   broken = [];
   if (typed) drawHead(); else drawAll();
+  askLacking();
   preview.soon(shown ? 0 : undefined);
 });
 root.addEventListener("editor:step", () => { state.worked = null; });
@@ -92,8 +94,30 @@ state.addEventListener("select", () => { blocks.draw(); blame(); });
 
 function heard(answer) {
   findings = [...(answer.faults ?? []), ...(answer.findings ?? [])];
-  checks.draw([...findings, ...broken]);
+  drawFindings();
   blame();
+}
+
+const drawFindings = () => checks.draw([...findings, ...lacking, ...broken]);
+
+// Who lacks what the words name is counted over all contacts, so it is asked anew only when other values are named.
+const LACKING_AFTER = 1000; // milliseconds
+let askedOf = "";
+let asking = 0;
+function askLacking(wait = LACKING_AFTER) {
+  clearTimeout(asking);
+  if (!data.urls.lacking || state.doc.kind !== "message") return;
+  asking = setTimeout(async () => {
+    const named = (JSON.stringify(state.doc.words).match(/\{\{[^}]*\}\}/g) ?? []).join("");
+    if (named === askedOf) return;
+    askedOf = named;
+    try {
+      const answer = await post(data.urls.lacking, { draft: state.doc });
+      if (named !== askedOf) return;
+      lacking = answer.findings ?? [];
+      drawFindings();
+    } catch { askedOf = ""; } // asked again at the next change
+  }, wait);
 }
 
 // Asks every link whether it is there; what was found stays until the document changes.
@@ -101,7 +125,7 @@ async function tryLinks() {
   try {
     const answer = await post(data.urls.links, { draft: state.doc, locale: state.locale });
     broken = answer.findings ?? [];
-    checks.draw([...findings, ...broken]);
+    drawFindings();
     return answer.problem ?? (broken.length ? "" : "Every link is there.");
   } catch { return "The server did not answer."; }
 }
@@ -204,11 +228,15 @@ dialog("locale").addEventListener("close", () => {
 });
 
 part("toCode").addEventListener("click", () => dialog("code").showModal());
-dialog("code").addEventListener("close", () => {
+dialog("code").addEventListener("close", async () => {
   if (dialog("code").returnValue !== "mjml") return;
   dialog("code").returnValue = "";
+  const [locale, before] = [state.locale, JSON.stringify(state.part.source)];
+  const { mjml, problem } = await preview.refresh(); // what was typed a moment ago belongs to it, too
+  if (state.locale !== locale || JSON.stringify(state.part.source) !== before) return;
+  if (problem) { tell(`Still blocks: ${problem}`); return; }
   state.selected = null;
-  state.change(() => { state.part.source = { ...state.part.source, kind: "mjml", body: preview.answer.mjml }; });
+  state.change(() => { state.part.source = { ...state.part.source, kind: "mjml", body: mjml }; });
   preview.show("desktop");
   tell("This is MJML from here on. Undo brings the blocks back.");
 });
@@ -238,4 +266,5 @@ versions.draw();
 tab("content");
 preview.show(state.doc.channel === "email" ? (matchMedia("(max-width: 700px)").matches ? "mobile" : "desktop") : "text");
 preview.refresh();
+askLacking(0);
 root.classList.add("ed-is-ready");

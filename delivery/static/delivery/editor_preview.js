@@ -34,7 +34,9 @@ export class Preview {
     this.timer = setTimeout(() => this.refresh(), wait);
   }
 
+  // The answer about the document as it is now.
   async refresh() {
+    clearTimeout(this.timer);
     const asked = ++this.latest;
     this.stage.setAttribute("aria-busy", "true");
     let answer;
@@ -43,7 +45,7 @@ export class Preview {
     } catch {
       answer = { problem: "The preview did not come; it is tried again at the next key.", faults: [] };
     }
-    if (asked !== this.latest) return;
+    if (asked !== this.latest) return answer;
     this.stage.removeAttribute("aria-busy");
     this.problem.hidden = !answer.problem;
     this.problem.lastElementChild.textContent = answer.problem ?? "";
@@ -52,6 +54,7 @@ export class Preview {
       this.draw();
     }
     this.heard(answer);
+    return answer;
   }
 
   show(mode) {
@@ -102,15 +105,18 @@ export class Preview {
   listenForPeople() {
     if (!this.person) return;
     let timer = 0;
-    const close = () => { this.found.hidden = true; this.person.setAttribute("aria-expanded", "false"); };
+    let latest = 0; // of the questions: an answer that was overtaken is not shown
+    const close = () => { latest += 1; clearTimeout(timer); this.found.hidden = true; this.person.setAttribute("aria-expanded", "false"); };
     const choose = (as) => { this.as = as; this.person.value = as; close(); this.refresh(); };
     this.person.addEventListener("input", () => {
       clearTimeout(timer);
       timer = setTimeout(async () => {
         const term = this.person.value.trim();
         if (!term) { choose(""); return; }
+        const asked = ++latest;
         const response = await fetch(`${this.urls.contacts}?q=${encodeURIComponent(term)}`).catch(() => null);
         const people = response?.ok ? (await response.json()).contacts : [];
+        if (asked !== latest) return;
         this.found.replaceChildren(...people.map((person, index) => {
           const item = el("li", { role: "option", id: `ed-person-${index}`, "data-id": person.id, class: "ed-menu-item", "aria-selected": "false" }, el("span", { class: "cl-stack" }, person.name, el("small", {}, person.more)));
           item.addEventListener("pointerdown", (event) => { event.preventDefault(); choose(person.id); });

@@ -31,6 +31,6 @@ def test_every_folder_is_found_and_those_of_one_name_are_one():
     known = entries()
     assert known["sandbox"] is sandbox.ENTRIES[0]
     for name in ("sendgrid", "postmark", "ses", "mailgun", "resend", "brevo", "mailersend", "mailjet", "mandrill",
-                 "sparkpost", "twilio"):  # fmt: skip
+                 "sparkpost", "twilio", "mailtrap", "unisender_go", "postal"):  # fmt: skip
         assert known[name].make and known[name].vendor, name
     assert known["links"].vendor and not known["links"].make

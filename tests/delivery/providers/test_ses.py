@@ -146,6 +146,20 @@ def test_every_answer_has_its_meaning(ses, stub, status, fault, kind, reason):
     assert (answer.kind, answer.reason, answer.code, answer.said) == (kind, reason, status, "Said so")
 
 
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"__type": "com.amazonaws.sesv2#LimitExceeded", "message": "No"}, "over_quota"),
+        ({"code": "Throttling", "message": "Maximum sending rate exceeded."}, "rate_limited"),
+        ({"code": "Throttling", "message": "Daily message quota exceeded."}, "over_quota"),
+    ],
+)
+def test_a_quota_is_no_fault_of_the_contacts_however_it_is_said(ses, stub, told, reason):
+    stub.react = lambda request: Reaction(400, json.dumps(told), {})
+    answer = deliver(ses)
+    assert (answer.kind, answer.reason, answer.said) == (base.RETRY, reason, told["message"])
+
+
 def test_a_lost_answer_is_a_doubt_and_a_late_lease_nothing(ses, stub):
     stub.react = lambda request: Reaction(breaks=AFTER_BODY)
     assert deliver(ses).kind == base.IN_DOUBT

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from contacts import clock, consent, redis_index
 from delivery import gate, providers, sending
+from delivery.authoring import mustache
 from delivery.authoring.rendering import Rendered
 from delivery.models import Feedback, PostTally, SendLogEntry, WebhookDelivery
 from delivery.providers.base import ACCEPTED, Answer, Entry, Provider
@@ -37,7 +38,7 @@ _HREF = re.compile(r'href\s*=\s*"([^"]*)"')
 
 
 def tracked(html: str, *, text: str = "text https://a.example/") -> str:
-    return links.tracked(Rendered("subject", html, text), mid=MID).html
+    return links.tracked(Rendered("subject", html, text), mid=MID, hosts=links.hosts(html)).html
 
 
 def token_in(html: str) -> str:
@@ -90,6 +91,49 @@ def test_what_is_no_plain_web_address_is_left_alone(target):
     assert tracked(anchor).startswith(anchor)
 
 
+@pytest.mark.parametrize(
+    ("template", "data", "signed"),
+    [
+        ("<a href='{{w}}'>", {"w": "https://evil.example/"}, False),
+        ("<a href='https://{{w}}/x'>", {"w": "evil.example"}, False),
+        ("<a href='https://shop.example{{w}}'>", {"w": ".evil.example/"}, False),
+        ("<a href='https://shop.example{{w}}'>", {"w": "@evil.example/"}, False),
+        ("<a href='https://{{w}}.shop.example/'>", {"w": "evil.example/?"}, False),
+        ("<a href='{{#w}}{{w}}{{/w}}{{^w}}https://shop.example/{{/w}}'>", {"w": "https://evil.example/"}, False),
+        ("<a href='{{#w}}{{w}}{{/w}}{{^w}}https://shop.example/{{/w}}'>", {}, True),
+        ("{{{w}}}", {"w": "<a href='https://evil.example/'>"}, False),
+        ("{{=<% %>=}}<a href='https://<% w %>'>", {"w": "evil.example/"}, False),
+        ("<a href='https://shop.example/{{w}}'>", {"w": "x?y=1"}, True),
+        ("<a href='https://SHOP.example?id={{w}}'>", {"w": "https://evil.example/"}, True),
+        ("<a href='{{w}}'>", {"w": "https://shop.example:8443/"}, False),
+    ],
+)
+@pytest.mark.parametrize("beside", ["", "<p>And <a href='https://shop.example/'>here</a></p>"])
+def test_only_what_the_author_wrote_says_where_a_link_of_ours_may_lead(template, data, signed, beside):
+    """Whoever may set an attribute through a browser's key must not get our signature under an address."""
+    filled = mustache.render(template, data, escape=True)
+    changed = links.tracked(Rendered("subject", filled, ""), mid=MID, hosts=links.hosts(template + beside)).html
+    assert ("/c/" in changed) is signed
+    assert signed or changed.startswith(filled)
+
+
+def test_a_host_that_a_value_is_a_part_of_was_not_written_in_full():
+    assert links.hosts("'https://a{{x}}.example/' 'https://a.example{{x}}' 'https://b.example/{{x}}'") == {"b.example"}
+
+
+@pytest.mark.django_db
+def test_an_address_from_an_attribute_goes_out_as_it_is(plain):
+    words = "<p><a href='{{website}}'>Your page</a> <a href='https://shop.example/{{website}}'>ours</a></p>"
+    ada = making.contact("ada@example.com", attributes={"website": "https://evil.example/"})
+    making.message(ada.pk, version_id=making.template("pages", html=words))
+    making.deliver()
+    (letter,) = plain
+    assert "href='https://evil.example/'" in letter.html
+    assert [links.link(each.rpartition("/")[2]).url for each in _HREF.findall(letter.html) if "/c/" in each] == [
+        "https://shop.example/https://evil.example/"
+    ]
+
+
 def test_the_ways_out_are_never_stood_in_front_of(settings):
     for path in ("/u/token", "/preferences/token", "/confirm/token", "/c/token"):
         anchor = f'<a href="{settings.PUBLIC_URL}{path}">x</a>'
@@ -98,11 +142,12 @@ def test_the_ways_out_are_never_stood_in_front_of(settings):
 
 def test_nothing_else_of_a_mail_changes(settings):
     html = '<html><body><img src="https://a.example/i.png"><link href="https://a.example/c.css"><p>href="https://x"</p></body></html>'
-    changed = links.tracked(Rendered("subject", html, "text"), mid=MID)
+    changed = links.tracked(Rendered("subject", html, "text"), mid=MID, hosts=links.hosts(html))
     assert (changed.subject, changed.text) == ("subject", "text")
     picture = f'<img src="{links.picture_url(MID)}" width="1" height="1" alt="" style="display:block;border:0">'
     assert changed.html == html.replace("</body>", picture + "</body>")
-    assert links.tracked(Rendered("subject", "", "text"), mid=MID) == Rendered("subject", "", "text")
+    without = Rendered("subject", "", "text")
+    assert links.tracked(without, mid=MID, hosts=frozenset()) == without
 
 
 def test_a_link_that_nobody_sees_is_there_only_if_it_is_wanted(settings):
