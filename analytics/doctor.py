@@ -15,6 +15,7 @@ from contacts import clock, doorbell, partitions, redis_index
 from delivery import in_doubt, recounting, trouble
 from delivery import sweep as delivery_sweep
 from scoring.crossings import checks
+from scoring.lifecycle import current
 from workflows import awaiting
 from workflows import partitions as journal_partitions
 from workflows import sweep as workflows_sweep
@@ -201,6 +202,16 @@ def _recount(now: datetime) -> None:
     recounting.mend()
 
 
+def _stages(now: datetime) -> list[str]:
+    wrong = current.compare()
+    return [f"{wrong} contacts are said to be elsewhere than the log says"] if wrong else []
+
+
+def _restage(now: datetime) -> None:
+    with transaction.atomic():
+        current.rebuild()
+
+
 EXAMINATIONS = (
     Examination("PostgreSQL", _database, "answers"),
     Examination("Redis", _redis, "answers"),
@@ -214,4 +225,5 @@ EXAMINATIONS = (
     Examination("books", _books, "balance", _rebuild),
     Examination("post office", _post, "nothing is the matter"),
     Examination("tallies of the post", _tallies, "are those of the facts", _recount),
+    Examination("lifecycle stages", _stages, "are those of the log", _restage),
 )

@@ -58,6 +58,14 @@ def _sandbox_inbox() -> dict[str, Any]:
     return {**item, "permission": in_sandbox}
 
 
+def _may_see_versions(request: HttpRequest) -> bool:
+    return any(request.user.has_perm(f"scoring.{deed}_ruleset") for deed in ("view", "change", "add"))
+
+
+def _back_tests() -> dict[str, Any]:
+    return {**_item("Back-tests", "history", "scoring.backtest"), "permission": _may_see_versions}  # as the page does
+
+
 def _website_tracking() -> dict[str, Any]:
     item = _item("Website tracking", "sensors", "contacts.apikey")
     return {**item, "link": reverse_lazy("admin:contacts_website"), "active": _is_open("contacts.apikey.website")}
@@ -148,8 +156,16 @@ UNFOLD = {
             ),
             _group(
                 "Measure",
-                _item("Scoring rules", "speed", "scoring.ruleset"),
-                _item("Lifecycle", "trending_up", "scoring.lifecycleevent"),
+                _item("Scoring", "speed", "scoring.ruleset"),
+                _back_tests(),
+                _item("Leaderboard", "leaderboard", "scoring.scorecrossing"),
+                _item(
+                    "Lifecycle",
+                    "trending_up",
+                    "scoring.lifecycleevent",
+                    "scoring.progressionrule",
+                    "scoring.stagelabel",
+                ),
             ),
             _group(
                 "Delivery",
@@ -158,6 +174,7 @@ UNFOLD = {
                     "badge": "delivery.pages.badge.trouble_count",
                 },
                 _item("Sending domains", "public", "delivery.sendingdomain"),
+                _item("Seed list", "inbox", "delivery.seedaddress"),
                 _messages(),
                 _refused_messages(),
                 _item("Providers", "dns", "delivery.provider"),

@@ -2,7 +2,10 @@
 
 Each floor registers a source. A page asks every source for its rows before one point and merges them, so it costs one
 statement a source, however long the history is. Points are ordered by (instant, source, id), which is a total order:
-no row comes twice and none is lost between two pages."""
+no row comes twice and none is lost between two pages.
+
+A floor may also say something of what another source tells, such as the points that an event was worth: it registers a
+marker for that source, and `marked` asks it once for a whole page."""
 
 from __future__ import annotations
 
@@ -29,10 +32,19 @@ class Before:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What another floor says of an entry: `text` in a pill, `said` to whoever points at it or hears it read."""
+
+    text: str
+    tone: str = "plain"
+    said: str = ""
+
+
+@dataclass(frozen=True)
 class Entry:
     """One thing that happened. `type` is for machines, `title` and `detail` are for people; `id` is the source's own
-    and orders the entries of one instant. `data` is what programs may want to know of it besides; `source` is filled
-    by `page`."""
+    and orders the entries of one instant. `url` is a page about an `url_shows` (`app.model`), for who may see those;
+    `data` is what programs may want to know of it besides; `source` is filled by `page`, `mark` by `marked`."""
 
     at: datetime
     id: int
@@ -44,8 +56,10 @@ class Entry:
     badge: str = ""
     badge_tone: str = "plain"
     url: str = ""
+    url_shows: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +80,20 @@ class Page:
     cursor: str  # the next page; empty at the end
 
 
+Marker = Callable[..., Mapping[int, Mark]]
+
 _sources: dict[str, Source] = {}
+_markers: dict[str, Marker] = {}
 
 
 def register(source: Source) -> None:
     _sources[source.name] = source
+
+
+def register_marker(source: str, marker: Marker) -> None:
+    """`marker(contact_id=…, entries=…, now=…)` gives marks by the ids of entries of that source, in a constant number
+    of statements."""
+    _markers[source] = marker
 
 
 def sources() -> list[Source]:
@@ -98,6 +121,17 @@ def page(*, contact_id: int, only: str = "", cursor: str = "", limit: int = 30, 
     shown = found[:limit]
     more = _SEPARATOR.join([shown[-1][0].isoformat(), shown[-1][1], str(shown[-1][2])]) if len(found) > limit else ""
     return Page(entries=tuple(row[3] for row in shown), cursor=more)
+
+
+def marked(shown: Page, *, contact_id: int, now: datetime) -> Page:
+    """The same page with the marks of its entries."""
+    marks: dict[tuple[str, int], Mark] = {}
+    for source, marker in _markers.items():
+        if entries := [entry for entry in shown.entries if entry.source == source]:
+            found = marker(contact_id=contact_id, entries=entries, now=now)
+            marks |= {(source, id): mark for id, mark in found.items()}
+    entries = [replace(entry, mark=marks.get((entry.source, entry.id))) for entry in shown.entries]
+    return replace(shown, entries=tuple(entries))
 
 
 def _before(name: str, after: tuple[datetime, str, int] | None) -> Before:

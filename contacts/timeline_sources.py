@@ -130,6 +130,7 @@ def _event(row: tuple[Any, ...]) -> Entry:
         badge="" if processed else "Held: no consent",
         badge_tone="warn",
         url=reverse("admin:contacts_contactevent_change", args=[id]),
+        url_shows="contacts.contactevent",
         data={"properties": stored, "processed": processed, "from": source},
     )
 
@@ -236,6 +237,7 @@ def merges(*, contact_id: int, before: Before, limit: int, alone: bool) -> list[
             icon="call_split" if undone else "merge",
             tone="amber" if undone else "indigo",
             url=reverse("admin:contacts_contactmerge_change", args=[id]),
+            url_shows="contacts.contactmerge",
             data={"merge": id, "with": other_id, "from": asked_by},
         )
         for id, at, undone, asked_by, other_id, other in rows

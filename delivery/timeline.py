@@ -66,6 +66,7 @@ def _entry(row: tuple[Any, ...], journeys: Any) -> Entry:
         icon=icon,
         tone=tone,
         url=reverse("admin:delivery_message_change", args=[id]),
+        url_shows="delivery.message",
     )
 
 

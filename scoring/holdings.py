@@ -29,7 +29,10 @@ def declare() -> None:
             "lifecycle_events",
             "Lifecycle",
             ("from_stage", "to_stage", "reason", "source", "actor", "occurred_at"),
-            erase=KEEP,
+            erase={"reason": "''"},  # people write reasons by hand
             append_only=True,
         ),
+        # derived from the log by triggers on it: merged with it, and an erased person is in no stage. After the log:
+        # blanking that derives this anew
+        Holding("lifecycle_current", "Lifecycle stage", ("stage", "since"), erase=None, merge=DROP, key="contact_id"),
     )

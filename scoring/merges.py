@@ -54,28 +54,32 @@ def stage_of(one: Stage, other: Stage) -> str:
 
 def _unite_sides(merges: Sequence[Merged]) -> None:
     """Above if either was: who crossed a threshold as one of them does not cross it again. Crossings go on counting
-    after the higher number, so that each keeps its own."""
+    after the higher number, so that each keeps its own. What one of them had yet to take note of, both have."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO score_sides (contact_id, score_name, threshold, above, seq)
-            SELECT p.survivor, s.score_name, s.threshold, bool_or(s.above), max(s.seq)
+            INSERT INTO score_sides (contact_id, score_name, threshold, above, seq, turned_at, ruleset_id)
+            SELECT p.survivor, s.score_name, s.threshold, bool_or(s.above), max(s.seq), max(s.turned_at),
+                   CASE WHEN bool_and(s.ruleset_id IS NOT NULL) THEN min(s.ruleset_id) END
               FROM unnest(%s::bigint[], %s::bigint[]) AS p(survivor, absorbed)
               JOIN score_sides s ON s.contact_id IN (p.survivor, p.absorbed)
              GROUP BY 1, 2, 3 HAVING bool_or(s.contact_id = p.absorbed)
-            ON CONFLICT (contact_id, score_name, threshold) DO UPDATE SET above = EXCLUDED.above, seq = EXCLUDED.seq
+            ON CONFLICT (contact_id, score_name, threshold) DO UPDATE SET above = EXCLUDED.above, seq = EXCLUDED.seq,
+                turned_at = EXCLUDED.turned_at, ruleset_id = EXCLUDED.ruleset_id
             """,
             [[each.survivor_id for each in merges], [each.absorbed_id for each in merges]],
         )
 
 
 def _rebuild_sides(contact_ids: Sequence[int]) -> None:
+    """From what was told; where the activations since then put people is settled anew when they are next compared."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM score_sides WHERE contact_id = ANY(%s)", [list(contact_ids)])
         cursor.execute(
             """
-            INSERT INTO score_sides (contact_id, score_name, threshold, above, seq)
-            SELECT DISTINCT ON (contact_id, score_name, threshold) contact_id, score_name, threshold, upward, seq
+            INSERT INTO score_sides (contact_id, score_name, threshold, above, seq, turned_at, ruleset_id)
+            SELECT DISTINCT ON (contact_id, score_name, threshold)
+                   contact_id, score_name, threshold, upward, seq, crossed_at, ruleset_id
               FROM score_crossings WHERE contact_id = ANY(%s) ORDER BY contact_id, score_name, threshold, seq DESC
             """,
             [list(contact_ids)],

@@ -18,12 +18,15 @@ from contacts.signals import (
 )
 from scoring import merges as merging
 from scoring.crossings import checks
+from scoring.lifecycle import progression
 
 
 @receiver(events_recorded, dispatch_uid="scoring asks for checks after events")
 def check_after_events(*, events: Sequence[RecordedEvent], lane: str, now: datetime, **_: Any) -> None:
     counted = [event for event in events if event.processed]
     if counted:
+        # first of all, as moves lock contacts: who locks a contact and its check does so in this order
+        progression.after_events(counted, lane=lane, now=now)
         checks.after_events(
             contact_ids=[event.contact_id for event in counted],
             types=[event.type for event in counted],

@@ -8,8 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from hypothesis import settings as examples
 
 from contacts import redis_index
+
+# `bin/test --hypothesis-profile full --timeout 0 tests/scoring`: the proofs that name no number of examples, at length
+examples.register_profile("full", max_examples=2000, deadline=None)
 
 PARTITIONED = ("contact_events", "workflow_journal")  # made by SQL, so Django does not know them
 WRITTEN_BY_DJANGO = {"django_migrations", "django_content_type", "auth_permission"}

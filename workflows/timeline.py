@@ -89,6 +89,7 @@ def _entry(row: tuple[Any, ...], names: Any) -> Entry:
         icon=icon,
         tone=tone,
         url=reverse("admin:workflows_enrolment_change", args=[enrolment_id]),
+        url_shows="workflows.enrolment",
     )
 
 

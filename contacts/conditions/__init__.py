@@ -2,7 +2,7 @@
 
 from contacts.conditions.builtin import NodeKind, register_node
 from contacts.conditions.explain import explain
-from contacts.conditions.fields import Field, register_field
+from contacts.conditions.fields import Family, Field, register_family, register_field
 from contacts.conditions.fragment import Sql
 from contacts.conditions.grammar import parse
 from contacts.conditions.sql import Aliases, compile_condition, matching_contacts
@@ -12,6 +12,7 @@ __all__ = [
     "Aliases",
     "BadCondition",
     "Condition",
+    "Family",
     "Field",
     "NodeKind",
     "Problem",
@@ -20,6 +21,7 @@ __all__ = [
     "explain",
     "matching_contacts",
     "parse",
+    "register_family",
     "register_field",
     "register_node",
 ]

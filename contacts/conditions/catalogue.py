@@ -13,7 +13,7 @@ from django.db import connection
 
 from contacts.conditions.builtin import NODES
 from contacts.conditions.explain import TIMES
-from contacts.conditions.fields import EVENT_COLUMNS, FIELDS, UnknownField, resolve, resolve_path
+from contacts.conditions.fields import EVENT_COLUMNS, FAMILIES, FIELDS, Field, UnknownField, resolve, resolve_path
 from contacts.conditions.operators import COUNT_OPERATORS, OPERATORS, Operator
 from contacts.conditions.tree import MAX_COUNT, MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_TEXT, Target
 
@@ -118,7 +118,7 @@ def describe() -> dict[str, Any]:
                 "operators": [operator.name for operator in _paired() if field.type in operator.sql],
                 "choices": _chosen(name) or _as_json((value, value) for value in shared.get(name) or ()),
             }
-            for name, field in sorted(FIELDS.items())
+            for name, field in _fields()
         ],
         "attributes": [
             {
@@ -152,6 +152,14 @@ def describe() -> dict[str, Any]:
         "counts": [{"name": name, "words": TIMES[name].format(times="").strip()} for name in COUNT_OPERATORS],
         "limits": {"depth": MAX_DEPTH, "nodes": MAX_NODES, "list": MAX_LIST, "text": MAX_TEXT, "count": MAX_COUNT},
     }
+
+
+def _fields() -> list[tuple[str, Field]]:
+    """Every field with the name that conditions call it by, in the order of these."""
+    members = (
+        (f"{prefix}.{name}", family.member(name)) for prefix, family in FAMILIES.items() for name in family.names()
+    )
+    return sorted([*FIELDS.items(), *members], key=lambda named: named[0])
 
 
 def _paired() -> list[Operator]:

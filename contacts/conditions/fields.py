@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +33,18 @@ class Field:
     moves_with_time: bool = False
 
 
+@dataclass(frozen=True)
+class Family:
+    """Fields of one kind whose names are data: `score.fit`, `score.engagement`.
+
+    `names()` says which there are now; only those may be asked about, and a name that was there stays, so that what was
+    written with it can still be read. `member(name)` gives the field of one of them, whose own `name` is not used."""
+
+    prefix: str
+    names: Callable[[], Collection[str]]
+    member: Callable[[str], Field]
+
+
 class UnknownField(LookupError):
     """No such name, or not here. `code` is unknown_field or out_of_scope."""
 
@@ -42,6 +54,7 @@ class UnknownField(LookupError):
 
 
 FIELDS: dict[str, Field] = {}
+FAMILIES: dict[str, Family] = {}
 
 # Names that a bare word may not take, since a contact shows something of that name which is not an attribute, or an
 # upper floor will register it. `attributes.NAME` reaches an attribute of any name.
@@ -81,6 +94,22 @@ def register_field(field: Field) -> None:
     FIELDS[field.name] = field
 
 
+def register_family(family: Family) -> None:
+    """Add fields whose names are data; called once per family from `AppConfig.ready()`. A field may be called like the
+    prefix. Raises ValueError for a prefix that cannot be one, or that is taken."""
+    if not family.prefix.isidentifier() or family.prefix in SPACES:
+        raise ValueError(f"{family.prefix!r} cannot be the prefix of fields")
+    if family.prefix in FAMILIES:
+        raise ValueError(f"fields of the prefix {family.prefix} are registered already")
+    FAMILIES[family.prefix] = family
+
+
+def field_of(target: Target) -> Field:
+    """The registered field that a target of the space `contact` reads."""
+    head, *rest = target.keys
+    return FAMILIES[head].member(".".join(rest)) if rest else FIELDS[head]
+
+
 def resolve(name: str, scope: frozenset[str]) -> Target:
     """What `name` means where the fields of `scope` (contact, event, trigger) may be read. Raises UnknownField."""
     keys = tuple(name.split("."))
@@ -96,7 +125,9 @@ def resolve(name: str, scope: frozenset[str]) -> Target:
         return Target("attributes", rest, "json")
     if name in FIELDS:
         return Target("contact", keys, FIELDS[name].type, FIELDS[name].stored)
-    if head in FIELDS or head in RESERVED:
+    if head in FAMILIES and rest and ".".join(rest) in FAMILIES[head].names():
+        return Target("contact", keys, FAMILIES[head].member(".".join(rest)).type)
+    if head in FAMILIES or head in FIELDS or head in RESERVED:
         hint = RESERVED.get(name) or f"an attribute of this name is attributes.{name}"
         raise UnknownField("unknown_field", f"unknown field {name}: {hint}")
     return Target("attributes", keys, "json")
@@ -121,7 +152,7 @@ def operand(target: Target, *, contact: str, event: str, trigger: str, now: date
     """The value of `target` as an SQL expression over the given aliases; `attributes` takes the place of the contact's
     column."""
     if target.space == "contact":
-        return FIELDS[target.keys[0]].sql(contact, now)
+        return field_of(target).sql(contact, now)
     if target.space == "attributes":
         return _path(attributes or f"{contact}.attributes", target.keys)
     if target.space == "trigger":
@@ -135,7 +166,7 @@ def operand(target: Target, *, contact: str, event: str, trigger: str, now: date
 def label(target: Target) -> str:
     """How sentences call it, without saying whose it is."""
     if target.space == "contact":
-        return FIELDS[target.keys[0]].label
+        return field_of(target).label
     name = ".".join(target.keys)
     shadowed = target.space in EVENT_SPACES and name in EVENT_COLUMNS and not target.own
     return f"property “{name}”" if shadowed else name

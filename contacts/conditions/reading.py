@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from contacts.conditions.builtin import NODES
-from contacts.conditions.fields import FIELDS
+from contacts.conditions.fields import field_of
 from contacts.conditions.operators import OPERATORS
 from contacts.conditions.tree import All, AnyOf, Comparison, Condition, EventCount, Named, Not, Ref, Target
 
@@ -72,15 +72,15 @@ def _abouts(node: Condition) -> frozenset[str]:
 
 def _of_target(target: Target) -> frozenset[str]:
     if target.space == "contact":
-        return FIELDS[target.keys[0]].reads
+        return field_of(target).reads
     return frozenset({"attribute"}) if target.space == "attributes" else frozenset()
 
 
 def _moves_with_time(node: Condition) -> bool:
     match node:
         case Comparison(target, op, _):
-            field = FIELDS.get(target.keys[0]) if target.space == "contact" else None
-            return OPERATORS[op].takes == "window" or (field is not None and field.moves_with_time)
+            in_time = target.space == "contact" and field_of(target).moves_with_time
+            return in_time or OPERATORS[op].takes == "window"
         case EventCount(within=within):
             return within is not None
         case Named(kind, _):

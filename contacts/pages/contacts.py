@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -172,7 +173,7 @@ class ContactAdmin(ReadOnlyAdmin):
             "local_time": local_time(contact, now),
             "stage": floors.stages([contact.pk]).get(contact.pk, ""),
             "marketing": next((row["state"] for row in consents if row["what"] == "Marketing"), ""),
-            "panels": floors.panels(contact_id=contact.pk, now=now),
+            "panels": floors.panels(contact_id=contact.pk, now=now, asked=request.GET),
             "actions": floors.actions(request, contact.pk),
             "may_change": self._may_change(request, contact),
             "identities": ContactIdentity.objects.filter(contact_id=contact.pk).order_by("kind", "value")[:50],
@@ -187,14 +188,14 @@ class ContactAdmin(ReadOnlyAdmin):
             "attributes": sorted(contact.attributes.items())[:ATTRIBUTES_SHOWN]
             if isinstance(contact.attributes, dict)
             else [],
-            **self._timeline(request, contact),
+            **self._timeline(request, contact, now),
         }
         return TemplateResponse(request, "admin/contacts/contact.html", context)
 
     def timeline_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """One more page of the timeline, as list items for the page that asked."""
         contact = self._contact(request, object_id)
-        context = {"contact": contact, **self._timeline(request, contact)}
+        context = {"contact": contact, **self._timeline(request, contact, clock.now())}
         return TemplateResponse(request, "admin/contacts/timeline_entries.html", context)
 
     def _may_change(self, request: HttpRequest, contact: Contact) -> bool:
@@ -223,7 +224,7 @@ class ContactAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         return contact
 
-    def _timeline(self, request: HttpRequest, contact: Contact) -> Mapping[str, Any]:
+    def _timeline(self, request: HttpRequest, contact: Contact, now: datetime) -> Mapping[str, Any]:
         known = {source.name: source.label for source in timeline.sources()}
         only = request.GET.get("only", "")
         only = only if only in known else ""
@@ -233,4 +234,16 @@ class ContactAdmin(ReadOnlyAdmin):
             )
         except timeline.BadCursor as error:
             raise Http404("There is no such page of the timeline") from error
-        return {"timeline": shown, "only": only, "sources": known, "tz": zone(contact.timezone)}
+        shown = timeline.marked(shown, contact_id=contact.pk, now=now)
+        entries = tuple(each if _may_follow(request, each) else replace(each, url="") for each in shown.entries)
+        return {
+            "timeline": replace(shown, entries=entries),
+            "only": only,
+            "sources": known,
+            "tz": zone(contact.timezone),
+        }
+
+
+def _may_follow(request: HttpRequest, entry: timeline.Entry) -> bool:
+    app, _, model = entry.url_shows.partition(".")
+    return any(request.user.has_perm(f"{app}.{deed}_{model}") for deed in ("view", "change"))

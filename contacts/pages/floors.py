@@ -23,7 +23,8 @@ class Name:
 
 @dataclass(frozen=True)
 class Panel:
-    """`context(contact_id=…, now=…)` is what `template` is rendered with, or None for nothing to show."""
+    """`context(contact_id=…, now=…, asked=…)` is what `template` is rendered with, or None for nothing to show.
+    `asked` is what the page's address asks for; a panel looks for names of its own there."""
 
     title: str
     template: str
@@ -83,10 +84,10 @@ def register_panel(panel: Panel) -> None:
     _panels[panel.title] = panel
 
 
-def panels(*, contact_id: int, now: datetime) -> list[ShownPanel]:
+def panels(*, contact_id: int, now: datetime, asked: Mapping[str, str]) -> list[ShownPanel]:
     shown = []
     for panel in sorted(_panels.values(), key=lambda panel: panel.place):
-        context = panel.context(contact_id=contact_id, now=now)
+        context = panel.context(contact_id=contact_id, now=now, asked=asked)
         if context is not None:
             shown.append(ShownPanel(panel.title, panel.template, context))
     return shown

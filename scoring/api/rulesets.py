@@ -1,12 +1,14 @@
-"""The rules and their versions."""
+"""Versions of named scores: lists, drafts with their edits, activation, and what differs between two of them."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,42 +16,68 @@ from rest_framework.views import APIView
 
 from contacts import transactions
 from contacts.faults import Fault
-from contacts.paging import NewestFirst, Page
+from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
-from scoring.models import Ruleset, ScoringRule
-from scoring.rulesets import reading, versions, wording
+from scoring.api.shapes import (
+    ActivationInput,
+    Conflict,
+    DraftInput,
+    RulesetDiffShape,
+    RulesetInput,
+    RulesetShape,
+    Stale,
+    VersionReference,
+    author,
+    expected_edits,
+    refused,
+)
+from scoring.models import Ruleset
+from scoring.rulesets import diff, versions
 from scoring.rulesets.rules import LEAD, BadRules
 
-_PART = re.compile(r"[^.\[\]]+")
-_NAME = re.compile(r"[-a-zA-Z0-9_]{1,60}", re.ASCII)
+LARGEST_ID = 10**18  # ids are bigints: a longer one is nobody's
+READ_OR_WRITE: dict[str, str] = {"GET": "contacts:read", "POST": "admin", "PUT": "admin", "DELETE": "admin"}
+IF_MATCH = OpenApiParameter(
+    "If-Match", location=OpenApiParameter.HEADER, description="the number of edits that the write was made from"
+)
 
 
-class RuleShape(serializers.ModelSerializer[ScoringRule]):
-    class Meta:
-        model = ScoringRule
-        fields = ["name", "signal", "points", "decay", "cap"]
+def find(pk: int | str) -> Ruleset:
+    number = int(pk)
+    found = Ruleset.objects.prefetch_related("rules").filter(pk=number).first() if number < LARGEST_ID else None
+    if found is None:
+        raise exceptions.NotFound("There is no such version of a score.")
+    return found
 
 
-class RulesetShape(serializers.ModelSerializer[Ruleset]):
-    rules = RuleShape(many=True)
-
-    class Meta:
-        model = Ruleset
-        fields = ["name", "version", "state", "mql_threshold", "created_at", "activated_at", "rules"]
+def answer(pk: int, status: int = 200) -> Response:
+    """The version, and the ETag that a write must match."""
+    ruleset = find(pk)
+    return Response(RulesetShape(ruleset).data, status=status, headers={"ETag": f'"{ruleset.edits}"'})
 
 
-class RulesetInput(serializers.Serializer[Any]):
-    """What `POST` takes, for the schema: the rules themselves are read by `parsing.parse_rules`."""
+def carry_out(work: Callable[[datetime], Any]) -> Any:
+    """In one transaction, with what the room refuses said as problems."""
+    try:
+        return transactions.run(work)
+    except BadRules as error:
+        raise refused(error) from error
+    except versions.Stale as error:
+        raise Stale from error
+    except versions.NoDraft as error:
+        raise Conflict("Only drafts can be changed, activated and discarded.") from error
 
-    name = serializers.CharField(required=False, default=LEAD)
-    mql_threshold = serializers.FloatField(required=False, default=60)
-    rules = RuleShape(many=True)
+
+def body_of(request: Request, example: str = '{"rules": [ … ]}') -> dict[str, Any]:
+    if not isinstance(request.data, dict):
+        raise BadRequest(f"The body must be an object such as {example}.")
+    return dict(request.data)
 
 
 class RulesetList(ListAPIView[Ruleset]):
     """Every version of every score, newest first; `?name=` and `?state=` narrow."""
 
-    required_scope: ClassVar = {"GET": "contacts:read", "POST": "admin"}
+    required_scope: ClassVar = READ_OR_WRITE
     queryset = Ruleset.objects.prefetch_related("rules")
     serializer_class = RulesetShape
     pagination_class = NewestFirst
@@ -57,68 +85,100 @@ class RulesetList(ListAPIView[Ruleset]):
 
     @extend_schema(request=RulesetInput, responses={201: RulesetShape})
     def post(self, request: Request) -> Response:
-        """Make these rules the active version of their score, for everybody at once: `{name?, mql_threshold?, rules}`.
-        201 with the version."""
-        given = _read(request.data)
-        try:
-            ruleset = transactions.run(lambda now: versions.activate(**given, now=now))
-        except BadRules as error:
-            places = [Fault(problem.code, problem.message, _loc(problem.path)) for problem in error.problems]
-            raise BadRequest("The rules are not valid.", places) from error
-        return Response(RulesetShape(self.get_queryset().get(pk=ruleset)).data, status=201)
+        """Make these rules the active version of their score, for everybody at once; with `"state": "draft"`, write
+        them down as a draft. 201 with the version."""
+        given = body_of(request)
+        state = given.pop("state", "active")
+        if state not in ("active", "draft"):
+            raise BadRequest("The ruleset is not valid.", [Fault("choice", "must be active or draft", ("state",))])
+        written = {"name": LEAD, **given}
+
+        def work(now: datetime) -> int:
+            pk = versions.write_draft(written, now=now, by=author(request))
+            return pk if state == "draft" else versions.activate_draft(pk, now=now, by=author(request))
+
+        return answer(carry_out(work), 201)
 
 
-def _read(raw: object) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        raise BadRequest('The body must be an object such as {"rules": [ … ]}.')
-    faults = [
-        Fault("unknown", "must be name, mql_threshold or rules", (name,))
-        for name in sorted(raw.keys() - {"name", "mql_threshold", "rules"})
-    ]
-    name = raw.get("name", LEAD)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        faults.append(Fault("name", "must have 1 to 60 letters, digits, hyphens or underscores", ("name",)))
-    if faults:
-        raise BadRequest("The ruleset is not valid.", faults)
-    return {"rules": None, **raw}
+class RulesetDetail(APIView):
+    """One version. Drafts can be written anew as a whole, and discarded; `If-Match` with the number of edits says from
+    which one: 412 where the draft was saved since, 409 for what is not a draft."""
+
+    required_scope: ClassVar = READ_OR_WRITE
+
+    @extend_schema(responses=RulesetShape)
+    def get(self, request: Request, pk: str) -> Response:
+        return answer(find(pk).pk)
+
+    @extend_schema(request=DraftInput, responses=RulesetShape, parameters=[IF_MATCH])
+    def put(self, request: Request, pk: str) -> Response:
+        draft = find(pk)
+        written = {"name": draft.name, **body_of(request)}
+        edits = expected_edits(request)
+        carry_out(lambda now: versions.change_draft(draft.pk, written, edits=edits, by=author(request)))
+        return answer(draft.pk)
+
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH])
+    def delete(self, request: Request, pk: str) -> Response:
+        draft, edits = find(pk), expected_edits(request)
+        carry_out(lambda now: versions.discard_draft(draft.pk, edits=edits))
+        return Response(status=204)
 
 
-def _loc(path: str) -> tuple[str | int, ...]:
-    """`rules[2].decay.period` -> rules, 2, decay, period."""
-    return tuple(int(part) if part.isdigit() else part for part in _PART.findall(path))
+class Activate(APIView):
+    """The draft holds for everybody from now on. 412 and 409 as when it is written."""
+
+    required_scope = "admin"
+
+    @extend_schema(request=ActivationInput, responses=RulesetShape, parameters=[IF_MATCH])
+    def post(self, request: Request, pk: str) -> Response:
+        draft, edits = find(pk), expected_edits(request)
+        given = body_of(request, '{"on_activation": "rebase"}') if request.data else {}
+        if unknown := sorted(given.keys() - {"on_activation"}):
+            raise BadRequest(faults=[Fault("unknown_key", "unknown key", (name,)) for name in unknown])
+        chosen = given.get("on_activation")
+
+        def work(now: datetime) -> int:
+            return versions.activate_draft(draft.pk, now=now, on_activation=chosen, edits=edits, by=author(request))
+
+        return answer(carry_out(work))
 
 
-class ActiveRuleShape(serializers.Serializer[Any]):
-    ruleset = serializers.CharField()
-    name = serializers.CharField()
-    sentence = serializers.CharField()
-    signal = serializers.JSONField()
-    points = serializers.FloatField()
-    decay = serializers.JSONField()
-    cap = serializers.FloatField(allow_null=True)
+class Draft(APIView):
+    """A new draft that says what this version says, whatever its state: to change it, or to bring it back."""
+
+    required_scope = "admin"
+
+    @extend_schema(request=None, responses={201: RulesetShape})
+    def post(self, request: Request, pk: str) -> Response:
+        version = find(pk)
+        made = carry_out(lambda now: versions.draft_from(version.pk, now=now, by=author(request)))
+        return answer(made, 201)
 
 
-class ActiveRulePage(Page):
-    results = ActiveRuleShape(many=True)
+class Diff(APIView):
+    """What this version says differently from another one, rule by rule, in sentences."""
 
-
-class ActiveRules(APIView):
     required_scope = "contacts:read"
 
-    @extend_schema(operation_id="scoring_rules_active", responses=ActiveRulePage)
-    def get(self, request: Request) -> Response:
-        """The rules that hold now, in their order, each with what earns its points in English. All on one page."""
-        found = [
+    @extend_schema(
+        responses=RulesetDiffShape,
+        parameters=[
+            OpenApiParameter("against", OpenApiTypes.INT, description="an id; left out: the score's active version")
+        ],
+    )
+    def get(self, request: Request, pk: str) -> Response:
+        version, asked = find(pk), request.query_params.get("against", "")
+        if asked and not (asked.isascii() and asked.isdigit() and len(asked) <= 18):
+            raise BadRequest(faults=[Fault("type", "expected the id of a version", ("against",))])
+        active = Ruleset.objects.filter(name=version.name, state="active").first()
+        against = find(asked) if asked else active
+        before = versions.as_written(against) if against else versions.nothing_written(version.name)
+        changes = diff.compare(before, versions.as_written(version))
+        return Response(
             {
-                "ruleset": ruleset.label,
-                "name": rule.name,
-                "sentence": wording.sentence(rule.signal),
-                "signal": rule.signal,
-                "points": rule.points,
-                "decay": rule.fading,
-                "cap": rule.cap,
+                "against": VersionReference(against).data if against else None,
+                "ruleset": VersionReference(version).data,
+                "changes": [vars(change) for change in changes],
             }
-            for ruleset in reading.active_rulesets()
-            for rule in ruleset.rules
-        ]
-        return Response({"results": found, "next": None, "previous": None})
+        )

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from contacts import doorbell, json_rows
+from contacts import chaos, doorbell, json_rows
 
 BELL = "scoring.check"
 LANES = ("urgent", "bulk")
@@ -83,36 +83,39 @@ def after_merges(*, contact_ids: Sequence[int], now: datetime) -> None:
     _ask(_AFTER_MERGES, [now, list(contact_ids)], "urgent")
 
 
-def claim(*, now: datetime, limit: int, lane: str | None) -> tuple[list[int], list[int]]:
-    """Lock up to `limit` contacts whose check is due: those to compare, and those that are nobody any more.
+def claim(*, now: datetime, limit: int, lane: str | None) -> tuple[dict[int, datetime], list[int]]:
+    """Lock up to `limit` contacts whose check is due: those to compare, in the order of their ids and each with the
+    instant at which it was created, and those that are nobody any more.
 
     The contact is locked before its check, as whoever changes a contact does, and nothing here waits for a lock, so
     there is no deadlock; what another transaction holds is left for the next time. A transaction that records an
     event meanwhile waits at the check's row and asks again after us, or had it first and is seen by what we read
     next."""
+    locks = not chaos.mutant("check_takes_no_lock")
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT c.id FROM score_checks k JOIN contacts c ON c.id = k.contact_id
              WHERE k.check_at <= %(now)s AND (%(lane)s::text IS NULL OR k.lane = %(lane)s)
-             ORDER BY k.check_at LIMIT %(limit)s FOR NO KEY UPDATE OF c SKIP LOCKED
+             ORDER BY k.check_at LIMIT %(limit)s {"FOR NO KEY UPDATE OF c SKIP LOCKED" if locks else ""}
             """,
             {"now": now, "lane": lane, "limit": limit},
         )
         locked = [row[0] for row in cursor.fetchall()]
         if not locked:
-            return [], []
+            return {}, []
         cursor.execute(
-            """
-            SELECT k.contact_id, c.merged_into_id IS NULL AND c.erased_at IS NULL
+            f"""
+            SELECT k.contact_id, c.created_at, c.merged_into_id IS NULL AND c.erased_at IS NULL
               FROM score_checks k JOIN contacts c ON c.id = k.contact_id
              WHERE k.contact_id = ANY(%s) AND k.check_at <= %s
-             ORDER BY k.contact_id FOR UPDATE OF k SKIP LOCKED
+             ORDER BY k.contact_id {"FOR UPDATE OF k SKIP LOCKED" if locks else ""}
             """,
             [locked, now],
         )
         rows = cursor.fetchall()
-    return [contact_id for contact_id, alive in rows if alive], [contact_id for contact_id, alive in rows if not alive]
+    living = {contact_id: created_at for contact_id, created_at, alive in rows if alive}
+    return living, [contact_id for contact_id, _, alive in rows if not alive]
 
 
 def settle(*, contact_ids: Collection[int], next_checks: Mapping[int, datetime]) -> None:

@@ -14,6 +14,7 @@ from contacts.conditions.fields import operand
 from contacts.conditions.fragment import fill, join
 from contacts.conditions.tree import All, AnyOf, Comparison, EventCount, Not, Target
 from contacts.durations import window
+from scoring.rulesets.arithmetic import rules_of
 from scoring.rulesets.rules import Ruleset
 
 _WINDOWS = ("within_last", "not_within_last")
@@ -49,7 +50,7 @@ def next_moments(ruleset: Ruleset, *, contact_ids: Collection[int], now: datetim
 
 
 def _sources_of(ruleset: Ruleset) -> Iterator[Source]:
-    for rule in ruleset.rules:
+    for rule in rules_of(ruleset):
         if rule.condition is not None:
             yield from _sources(rule.condition, "")
         elif rule.where is not None:

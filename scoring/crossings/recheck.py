@@ -9,13 +9,15 @@ from django.db import connection
 from scoring.crossings import checks
 from scoring.projection import compiler
 from scoring.rulesets import reading
+from scoring.rulesets.arithmetic import rules_of
 
 BATCH = 500
 
+# Not FOR UPDATE: whoever writes a crossing shares its ruleset's key, and holds a check that may be asked for here.
 _NEXT_RULESET = """
     SELECT s.id, s.recheck_after, s.activated_xid FROM scoring_rulesets s
      WHERE s.state = 'active' AND s.recheck_after IS NOT NULL
-     ORDER BY s.id LIMIT 1 FOR UPDATE SKIP LOCKED
+     ORDER BY s.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 """
 # A transaction that began before the activation was committed may still record an event by the old rules, and ask for
 # no check. So nobody is asked for until all that could have begun before are over: the first call notes the next
@@ -74,7 +76,7 @@ def ask_batch(*, now: datetime, limit: int = BATCH) -> bool:
             "after": after,
             "limit": limit,
             "now": now,
-            "everybody": any(rule.condition is not None for rule in ruleset.rules),
+            "everybody": any(rule.condition is not None for rule in rules_of(ruleset)),
             "types": compiler.event_types(ruleset),
         }
         cursor.execute(_ASK_PAGE, page)

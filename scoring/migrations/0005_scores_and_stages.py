@@ -17,12 +17,15 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("since", models.DateTimeField()),
                 ("until", models.DateTimeField()),
+                ("judges", models.JSONField(db_default={}, default=dict)),
                 ("conversion", models.JSONField()),
                 ("threshold", models.FloatField()),
                 ("state", models.TextField(db_default="queued", default="queued")),
                 ("problem", models.TextField(blank=True, db_default="", default="")),
                 ("contacts_total", models.BigIntegerField(db_default=0, default=0)),
                 ("contacts_done", models.BigIntegerField(db_default=0, default=0)),
+                ("contacts_looked_at", models.BigIntegerField(db_default=0, default=0)),
+                ("contacts_cut", models.BigIntegerField(db_default=0, default=0)),
                 ("checked_up_to", models.BigIntegerField(db_default=0, default=0)),
                 ("result", models.JSONField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -222,6 +225,13 @@ class Migration(migrations.Migration):
                     ("to_stage__in", ("subscriber", "lead", "mql", "sql", "opportunity", "customer", "churned"))
                 ),
                 name="progression_leads_to_a_known_stage",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="progressionrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cause__contains", {"event": "lifecycle_changed"}), _negated=True),
+                name="no_progression_goes_round",
             ),
         ),
         migrations.AddConstraint(

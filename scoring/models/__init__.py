@@ -2,14 +2,16 @@
 
 from scoring.models.backtests import Backtest, BacktestContact
 from scoring.models.crossings import ScoreCheck, ScoreCrossing, ScoreSide, ScoreThreshold
-from scoring.models.lifecycle import LifecycleEvent, ProgressionRule, StageLabel
+from scoring.models.lifecycle import CurrentStage, LifecycleEvent, ProgressionRule, ProgressionRun, StageLabel
 from scoring.models.rulesets import Ruleset, ScoringRule
 
 __all__ = [
     "Backtest",
     "BacktestContact",
+    "CurrentStage",
     "LifecycleEvent",
     "ProgressionRule",
+    "ProgressionRun",
     "Ruleset",
     "ScoreCheck",
     "ScoreCrossing",

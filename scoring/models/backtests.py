@@ -11,18 +11,24 @@ class Backtest(models.Model):
     """What a version of the rules would have said of everybody between two instants, against who really converted.
 
     Worked off in pages of contacts, in the order of their ids: `checked_up_to` is the last one, `contacts_done` counts
-    them. `conversion` is {"event": TYPE, "where"?: CONDITION} or {"stage": STAGE}. `result` is made at the end."""
+    them, `contacts_looked_at` those who did something or converted between the instants, `contacts_cut` those who did
+    too much to be looked at after every event. `conversion` is {"event": TYPE, "where"?: CONDITION} or
+    {"stage": STAGE}. `judges` is what both versions said when it was asked for (see scoring.backtests.judges): a draft
+    may change meanwhile. `result` is made at the end."""
 
     ruleset = models.ForeignKey(Ruleset, on_delete=models.CASCADE, related_name="backtests")
     against = models.ForeignKey(Ruleset, null=True, on_delete=models.SET_NULL, related_name="+")  # then active
     since = models.DateTimeField()
     until = models.DateTimeField()
+    judges = models.JSONField(default=dict, db_default={})
     conversion = models.JSONField()
     threshold = models.FloatField()
     state = models.TextField(default="queued", db_default="queued")
     problem = models.TextField(default="", db_default="", blank=True)
     contacts_total = models.BigIntegerField(default=0, db_default=0)
     contacts_done = models.BigIntegerField(default=0, db_default=0)
+    contacts_looked_at = models.BigIntegerField(default=0, db_default=0)
+    contacts_cut = models.BigIntegerField(default=0, db_default=0)
     checked_up_to = models.BigIntegerField(default=0, db_default=0)
     result = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -44,7 +50,8 @@ class Backtest(models.Model):
 
 
 class BacktestContact(models.Model):
-    """A contact who would have crossed, did cross by the rules of then, or converted; `best` is the highest score."""
+    """A contact who had any points, would have crossed by either version, or converted; `best` is the highest score
+    under the version that is tried, before the conversion if there was one."""
 
     backtest = models.ForeignKey(Backtest, on_delete=models.CASCADE, related_name="contacts")
     contact_id = models.BigIntegerField()

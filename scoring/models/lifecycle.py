@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 STAGES = ("subscriber", "lead", "mql", "sql", "opportunity", "customer", "churned")
+NO_STAGE = ""  # who never had one
 
 
 class LifecycleEvent(models.Model):
@@ -21,7 +22,24 @@ class LifecycleEvent(models.Model):
 
     class Meta:
         db_table = "lifecycle_events"
-        indexes = [models.Index(fields=["contact_id", "-id"], name="latest_stage_of_a_contact")]
+        indexes = [
+            models.Index(fields=["contact_id", "-id"], include=["to_stage", "occurred_at"], name="moves_of_a_contact"),
+            models.Index(fields=["occurred_at"], name="lifecycle_moves_of_a_period"),
+        ]
+
+
+class CurrentStage(models.Model):
+    """Where a contact is: the last row of the log, kept by triggers on it in the transaction that writes it. Derived,
+    so that everybody of a stage is found and counted without reading the log; see scoring.lifecycle.current."""
+
+    contact_id = models.BigIntegerField(primary_key=True)
+    stage = models.TextField()
+    since = models.DateTimeField()
+    event_id = models.BigIntegerField()  # the row of the log
+
+    class Meta:
+        db_table = "lifecycle_current"
+        indexes = [models.Index(fields=["stage", "since", "contact_id"], name="contacts_of_a_stage")]
 
 
 class ProgressionRule(models.Model):
@@ -45,10 +63,28 @@ class ProgressionRule(models.Model):
         db_table = "lifecycle_progression_rules"
         constraints = [
             models.CheckConstraint(condition=Q(to_stage__in=STAGES), name="progression_leads_to_a_known_stage"),
+            models.CheckConstraint(
+                condition=~Q(cause__contains={"event": "lifecycle_changed"}), name="no_progression_goes_round"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProgressionRun(models.Model):
+    """A rule that is applied to those whose cause came before it, page by page (see scoring.lifecycle.catching_up):
+    one row a rule, the last time that somebody asked for it."""
+
+    rule_key = models.TextField(primary_key=True)
+    checked_up_to = models.BigIntegerField(default=0)  # the last contact of the last page
+    moved = models.BigIntegerField(default=0)
+    asked_by = models.TextField()
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "lifecycle_progression_runs"
 
 
 class StageLabel(models.Model):

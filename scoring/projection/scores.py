@@ -23,9 +23,12 @@ def of(*, contact_ids: Collection[int], at: datetime, name: str = LEAD) -> dict[
     return under(ruleset, contact_ids=contact_ids, at=at)
 
 
-def under(ruleset: Ruleset, *, contact_ids: Collection[int], at: datetime) -> dict[int, float]:
-    """The same under rules that the caller holds, active or not. One statement."""
-    score = compiler.score(ruleset, at=at, contact="c")
+def under(
+    ruleset: Ruleset, *, contact_ids: Collection[int], at: datetime, known_by: datetime | None = None
+) -> dict[int, float]:
+    """The same under rules that the caller holds, active or not; where `known_by` is given, by the events that had been
+    recorded by then. One statement."""
+    score = compiler.score(ruleset, at=at, contact="c", known_by=known_by)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT c.id, {score.text} FROM contacts c WHERE c.id = ANY(%s)", [*score.params, sorted(contact_ids)]

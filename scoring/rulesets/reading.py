@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ _COLUMNS = """
             FROM scoring_rules r WHERE r.ruleset_id = s.id))
 """
 _ACTIVE = f"SELECT {_COLUMNS} FROM scoring_rulesets s WHERE s.state = 'active' ORDER BY s.name"
+_SOME = f"SELECT {_COLUMNS} FROM scoring_rulesets s WHERE s.id = ANY(%s) ORDER BY s.name, s.id"
 _ONE = f"SELECT {_COLUMNS} FROM scoring_rulesets s WHERE s.state = 'active' OR s.id = %s ORDER BY s.name"
 
 
@@ -30,12 +31,19 @@ def active_rulesets() -> tuple[Ruleset, ...]:
     """The active version of every named score, by name. One statement."""
     found = _read(_ACTIVE)
     by_name = {ruleset.name: ruleset for ruleset in found}
-    return tuple(_combined(ruleset, by_name) for ruleset in found)
+    return tuple(with_parts(ruleset, by_name) for ruleset in found)
 
 
 def active_ruleset(name: str) -> Ruleset | None:
     """The active version of one score; None if it has none yet."""
     return next((ruleset for ruleset in active_rulesets() if ruleset.name == name), None)
+
+
+def names() -> tuple[str, ...]:
+    """The scores that have, or had, an active version: a name does not go away again. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT name FROM scoring_rulesets WHERE state <> 'draft' ORDER BY name")
+        return tuple(name for (name,) in cursor.fetchall())
 
 
 def version(ruleset_id: int) -> Ruleset:
@@ -44,18 +52,24 @@ def version(ruleset_id: int) -> Ruleset:
     wanted = next((ruleset for ruleset in found if ruleset.ruleset_id == ruleset_id), None)
     if wanted is None:
         raise LookupError(f"no ruleset {ruleset_id}")
-    return _combined(wanted, {ruleset.name: ruleset for ruleset in found if ruleset.ruleset_id != ruleset_id})
+    return with_parts(wanted, {ruleset.name: ruleset for ruleset in found if ruleset.ruleset_id != ruleset_id})
+
+
+def versions(ruleset_ids: Collection[int]) -> Mapping[int, Ruleset]:
+    """These versions by their ids, each without its parts: which of them count is for the caller to say. One
+    statement."""
+    return {ruleset.ruleset_id: ruleset for ruleset in _read(_SOME, sorted(ruleset_ids))}
 
 
 def combined(ruleset: Ruleset) -> Ruleset:
     """Rules that are not stored, with the parts that are active now. One statement, or none."""
     if not ruleset.settings.weights:
         return ruleset
-    return _combined(ruleset, {each.name: each for each in _read(_ACTIVE)})
+    return with_parts(ruleset, {each.name: each for each in _read(_ACTIVE)})
 
 
-def _combined(ruleset: Ruleset, by_name: Mapping[str, Ruleset]) -> Ruleset:
-    """A part without an active version adds nothing yet."""
+def with_parts(ruleset: Ruleset, by_name: Mapping[str, Ruleset]) -> Ruleset:
+    """A ruleset with those of its parts that are named here. A part without an active version adds nothing yet."""
     weights = ruleset.settings.weights
     return replace(
         ruleset,

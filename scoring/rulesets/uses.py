@@ -1,4 +1,4 @@
-"""Scoring rules in force that name a list, a segment or a tag."""
+"""Rules in force that name a list, a segment or a tag: those that score, and those that move people along."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ def _rules(kind: Kind, name: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT r.name FROM scoring_rules r JOIN scoring_rulesets s ON s.id = r.ruleset_id
+            SELECT 'scoring', r.name FROM scoring_rules r JOIN scoring_rulesets s ON s.id = r.ruleset_id
              WHERE s.state = 'active'
-               AND jsonb_path_exists(r.signal, %s::jsonpath, jsonb_build_object('name', %s::text)) ORDER BY r.name
+               AND jsonb_path_exists(r.signal, %(path)s::jsonpath, jsonb_build_object('name', %(name)s::text))
+             UNION ALL
+            SELECT 'progression', p.name FROM lifecycle_progression_rules p
+             WHERE p.is_active
+               AND jsonb_path_exists(p.cause, %(path)s::jsonpath, jsonb_build_object('name', %(name)s::text))
+             ORDER BY 1 DESC, 2
             """,
-            [uses.in_conditions(kind), name],
+            {"path": uses.in_conditions(kind), "name": name},
         )
-        return [f"the scoring rule “{found}”" for (found,) in cursor.fetchall()]
+        return [f"the {kind_of_rule} rule “{found}”" for kind_of_rule, found in cursor.fetchall()]

@@ -43,3 +43,11 @@ def test_an_installation_with_nothing_in_it_says_what_to_do_first(staff):
 )
 def test_an_age_is_told_in_the_unit_that_says_most(seconds, said):
     assert age(seconds) == said
+
+
+@pytest.mark.parametrize("right", ["view_ruleset", "change_ruleset", "add_ruleset", "view_backtest"])
+def test_the_side_bar_leads_to_the_back_tests_exactly_whom_their_page_lets_in(staff, right):
+    person = staff(f"scoring.{right}")
+    page = reverse("admin:scoring_backtest_changelist")
+    is_offered = f'href="{page}"' in person.get(reverse("admin:index")).content.decode()
+    assert is_offered == (person.get(page).status_code == 200) == (right != "view_backtest")

@@ -54,7 +54,7 @@ def test_what_one_source_tells_in_detail_is_not_told_twice(town, now):
 
 
 def test_a_page_costs_one_statement_a_source_whatever_the_history(town, django_assert_max_num_queries):
-    with django_assert_max_num_queries(len(timeline.sources()) + 2):  # and the names of journeys and steps
+    with django_assert_max_num_queries(len(timeline.sources()) + 3):  # and the names of journeys, steps and stages
         timeline.page(contact_id=town.ana.pk)
 
 
@@ -76,8 +76,8 @@ def test_the_page_shows_times_in_utc_and_what_the_contact_saw_on_their_clock(may
 def test_the_score_on_the_page_is_the_sum_of_its_rows(maya, town):
     panels = maya.get(reverse("admin:contacts_contact_change", args=[town.ana.pk])).context["panels"]
     score = next(panel.context for panel in panels if panel.title == "Lead score")
-    rows = sum(float(rule["points"].replace("−", "-")) for rule in score["rules"])
-    assert abs(rows - float(score["score"])) < 0.2
+    rows = [float(row["points"].replace("−", "-")) for row in (*score["shares"], *score["adjustments"])]
+    assert rows and round(sum(rows), 1) == float(score["score"])
 
 
 def test_a_later_page_holds_what_lies_before_the_earlier_one(maya, town):
@@ -127,3 +127,12 @@ def test_changes_are_told_in_words(town, now):
         ("Email added", "ana@work.example · in the admin"),
         ("Attribute changed", "what it was is erased · by an import"),
     } <= set(told(town.ana.pk))
+
+
+def test_entries_lead_to_pages_of_their_own_only_who_may_see_those(staff, town):
+    url = reverse("admin:contacts_contact_timeline", args=[town.ana.pk])
+    pages = ("contacts.contactevent", "delivery.message", "workflows.enrolment")
+    for seen in (*pages, None):
+        rights = [f"{seen.replace('.', '.view_')}"] if seen else []
+        text = staff("contacts.view_contact", *rights).get(url).content.decode()
+        assert [page for page in pages if f"/admin/{page.replace('.', '/')}/" in text] == ([seen] if seen else [])

@@ -37,7 +37,7 @@ def test_a_healthy_house_is_healthy(lived, visit):
     assert code == 0
     assert list(said) == [
         "PostgreSQL", "Redis", "broker", "partitions", "leases", "enrolments", "queues", "awaited events", "brake",
-        "books", "post office", "tallies of the post",
+        "books", "post office", "tallies of the post", "lifecycle stages",
     ]  # fmt: skip
     assert {state for state, _ in said.values()} == {"ok"}
 

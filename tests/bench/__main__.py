@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config.state import AlreadyRunning, State
-from tests.bench import delivery, engine, harness, imports, intake, render, segments, timers
+from tests.bench import delivery, engine, harness, imports, intake, render, scoring, segments, timers
 from tests.drills.rig.processes import ROOT
 
 BENCHES: dict[str, Callable[..., harness.Result]] = {
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[..., harness.Result]] = {
     "imports": imports.run,
     "intake": intake.run,
     "render": render.run,
+    "scoring": scoring.run,
     "segments": segments.run,
     "timers": timers.run,
 }

@@ -41,7 +41,7 @@ STEPS: dict[str, list[tuple[dict[str, Any], tuple[str, ...]]]] = {
     "remove_tag": [({"tag": "ruby"}, ("ruby",))],
     "add_to_list": [({"list": "ruby"}, ("ruby",))],
     "remove_from_list": [({"list": "ruby"}, ("ruby",))],
-    "change_lifecycle_stage": [({"to": "mql"}, ("mql",))],
+    "change_lifecycle_stage": [({"to": "mql"}, ("MQL",))],
     "notify_sales": [({"message": "ruby"}, ("ruby",))],
     "call_webhook": [
         (
@@ -60,8 +60,8 @@ TRIGGERS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "list_joined": ({"list": "ruby"}, ("ruby",)),
     "segment_entered": ({"segment": "ruby"}, ("ruby", "enters")),
     "segment_left": ({"segment": "ruby"}, ("ruby", "leaves")),
-    "score_crossed": ({"threshold": 61, "direction": "up"}, ("61", "reaches")),
-    "lifecycle_changed": ({"to": "mql"}, ("mql",)),
+    "score_crossed": ({"threshold": 61, "direction": "up", "score": "ruby"}, ("61", "reaches", "ruby")),
+    "lifecycle_changed": ({"to": "mql"}, ("MQL",)),
     "form_submitted": ({"form": "ruby"}, ("ruby",)),
     "date": ({"attribute": "ruby", "offset": "-P3D", "at": "09:30"}, ("ruby", "3 days", "09:30")),
     "schedule": ({"rrule": "FREQ=DAILY;BYHOUR=9", "segment": "ruby"}, ("FREQ=DAILY", "ruby")),

@@ -32,11 +32,15 @@ def write_history(contact_id: int, history: Sequence[Happened], *, processed: bo
                 [contact_id] * len(history),
                 [event.type for event in history],
                 [event.at for event in history],
-                [json.dumps({"size": event.size}) for event in history],
-                [processed] * len(history),
+                [json.dumps(_properties(event)) for event in history],
+                [processed and not event.held for event in history],
                 [uuid.uuid4().bytes for _ in history],
             ],
         )
+
+
+def _properties(event: Happened) -> dict[str, object]:
+    return {"size": event.size, "is_machine": True} if event.machine else {"size": event.size}
 
 
 @pytest.fixture

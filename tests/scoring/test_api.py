@@ -49,7 +49,7 @@ def test_a_score_is_taken_apart_at_any_instant(reader, ada, activated, now):
     then = now + timedelta(days=10)
     body = ask(reader, ada, "score", at=then.isoformat()).json()
     assert (body["score"], body["at"], body["ruleset"]) == (40.0, "2026-03-14T12:00:00Z", "lead v1")
-    assert set(body) == {"score", "at", "ruleset", "rules"}
+    assert set(body) == {"score", "at", "ruleset", "rules", "adjustments", "threshold", "outlook"}
     visited, title = body["rules"]
     assert (visited["name"], visited["raw"], visited["points"], visited["event_count"]) == (
         "visited +40",
@@ -91,7 +91,7 @@ def test_the_farthest_instants_can_be_asked_for(reader, ada, activated, at):
 
 
 def test_a_lifecycle_is_its_moves(reader, ada, now):
-    assert ask(reader, ada, "lifecycle").json() == {"stage": None, "events": []}
+    assert ask(reader, ada, "lifecycle").json() == {"stage": None, "label": None, "events": []}
     with transaction.atomic():
         for day, stage in enumerate(("lead", "mql")):
             stages.move(
@@ -99,9 +99,17 @@ def test_a_lifecycle_is_its_moves(reader, ada, now):
             )
     assert ask(reader, ada, "lifecycle/").json() == {
         "stage": "mql",
+        "label": "MQL",
         "events": [
-            {"from": "lead", "to": "mql", "reason": "because", "source": "api", "at": "2026-03-05T12:00:00Z"},
-            {"from": "", "to": "lead", "reason": "because", "source": "api", "at": "2026-03-04T12:00:00Z"},
+            {
+                "from": "lead",
+                "to": "mql",
+                "reason": "because",
+                "source": "api",
+                "actor": "",
+                "at": "2026-03-05T12:00:00Z",
+            },
+            {"from": "", "to": "lead", "reason": "because", "source": "api", "actor": "", "at": "2026-03-04T12:00:00Z"},
         ],
     }
 
@@ -112,7 +120,8 @@ def test_rules_become_active_by_being_sent(reader):
     assert first.status_code == 201
     shown = first.json()
     assert (shown["name"], shown["version"], shown["state"], shown["mql_threshold"]) == ("lead", 1, "active", 50.0)
-    assert shown["rules"] == [{**rules[0], "points": 5.0, "cap": 20.0, "decay": {}}]
+    plain = {"decay": {}, "group": "", "repeat": {}, "human_only": True}
+    assert shown["rules"] == [{**rules[0], "points": 5.0, "cap": 20.0, **plain}]
     assert activate({"rules": [], "name": "fit"}).json()["mql_threshold"] == 60.0
     activate({"rules": rules})
     listed = reader.get(RULESETS).json()
@@ -137,6 +146,9 @@ def test_the_active_rules_are_told_in_english(reader, activated):
         "points": 5.0,
         "decay": {"type": "half_life", "period": "P30D"},
         "cap": 20.0,
+        "group": "",
+        "repeat": {},
+        "human_only": True,
     }
     assert "visited" in each["sentence"] and each["sentence"].endswith(", each time")
     assert "at least 2 times" in twice["sentence"] and "each time" not in twice["sentence"]

@@ -1,55 +1,23 @@
 """Crossings: each once, none missed between events, and the stage and the news that follow."""
 
 import threading
-import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from contacts import events
 from contacts.models import Contact, ContactEvent
-from scoring.crossings import checks, comparing
+from scoring.crossings import checks, comparing, recheck
 from scoring.lifecycle import stages
 from scoring.models import LifecycleEvent, ScoreCheck, ScoreCrossing, ScoreSide
-from tests.scoring import oracle
 from tests.scoring.conftest import rule
-from tests.scoring.oracle import Happened
+from tests.scoring.playing import NOW, check, check_at, let_time_pass, record
 
 pytestmark = pytest.mark.django_db
 
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HALF_LIFE = {"type": "half_life", "period": "P1D"}
-
-
-def record(contact_ids, kind, at=NOW, occurred_at=None, lane="urgent", **properties):
-    """As the API would, at the instant `at`."""
-    ids = [contact_ids] if isinstance(contact_ids, int) else contact_ids
-    with transaction.atomic():
-        rows = [
-            events.NewEvent(kind, occurred_at or at, contact_id, properties, {}, key=str(uuid.uuid4()))
-            for contact_id in ids
-        ]
-        events.record_batch(rows, source="api", now=at, lane=lane)
-
-
-def check(at=NOW, **more):
-    with transaction.atomic():
-        return comparing.check_batch(now=at, **more)
-
-
-def check_at(contact_id):
-    return ScoreCheck.objects.filter(contact_id=contact_id).values_list("check_at", flat=True).first()
-
-
-def let_time_pass(contact_id, until):
-    """Every check at its own instant, as the sweeper would if it were never late."""
-    while (at := check_at(contact_id)) is not None and at <= until:
-        assert check(at)
 
 
 def crossed(contact_id):
@@ -59,62 +27,6 @@ def crossed(contact_id):
 
 def own_events(contact_id, kind):
     return [event.properties for event in ContactEvent.objects.filter(contact_id=contact_id, type=kind).order_by("id")]
-
-
-# -- the oracle --------------------------------------------------------------------------------------------------------
-
-MINUTES = 3 * 24 * 60
-decays = st.one_of(
-    st.just({}),
-    st.fixed_dictionaries({"type": st.sampled_from(["half_life", "linear", "step"]), "hours": st.integers(1, 40)}),
-)
-mixed_rules = st.lists(
-    st.fixed_dictionaries(
-        {
-            "type": st.sampled_from(["visited", "asked", "left"]),
-            "least": st.none(),
-            "points": st.integers(-50, 90).filter(bool),
-            "decay": decays,
-            "cap": st.one_of(st.none(), st.integers(30, 120)),
-        }
-    ),
-    min_size=1,
-    max_size=4,
-)
-mixed_histories = st.lists(
-    st.builds(
-        lambda kind, minute: Happened(kind, NOW + timedelta(minutes=minute)),
-        st.sampled_from(["visited", "asked", "left"]),
-        st.integers(0, MINUTES - 1),
-    ),
-    min_size=1,
-    max_size=8,
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rules=mixed_rules, history=mixed_histories)
-def test_crossings_are_those_that_a_look_at_every_minute_finds(person, activated, rules, history):
-    activated(*(oracle.as_written(one, position) for position, one in enumerate(rules)))
-    contact_id, end = person(), NOW + timedelta(minutes=MINUTES)
-    for at in sorted({event.at for event in history}):
-        let_time_pass(contact_id, at)
-        for event in history:
-            if event.at == at:
-                record(contact_id, event.type, at)
-        check(at)
-    let_time_pass(contact_id, end)
-    expected = oracle.crossings(rules, history, start=NOW, minutes=MINUTES, threshold=60)
-    found = [(direction, at) for direction, at in crossed(contact_id) if at <= expected_end(expected, end)]
-    assert [direction for direction, _ in found] == [direction for direction, _ in expected]
-    for (_, product), (_, minute) in zip(found, expected, strict=True):
-        assert minute - timedelta(minutes=1) < product <= minute + timedelta(seconds=1)
-
-
-def expected_end(expected, end):
-    """The product may see in the last minute what the oracle would see after its end."""
-    last = expected[-1][1] if expected else NOW - DAY
-    return max(last + timedelta(seconds=1), end - timedelta(minutes=1))
 
 
 # -- one by one --------------------------------------------------------------------------------------------------------
@@ -341,6 +253,27 @@ def together(*deeds):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_crossing_is_written_while_others_are_being_asked_for_a_check(person, activated):
+    asked, crosses = person(), person()
+    record([asked, crosses], "asked")
+    activated(rule("asked", 60))
+    record(crosses, "asked")
+    with transaction.atomic():
+        assert recheck.ask_batch(now=NOW)  # notes which transactions to wait for
+
+    def compare():
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '2s'")
+            assert comparing.check_batch(now=NOW)
+
+    with transaction.atomic():
+        assert recheck.ask_batch(now=NOW, limit=1)
+        together(compare)
+    assert crossed(crosses) == [("up", NOW)]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_many_workers_emit_each_crossing_once_while_events_keep_coming(person, activated):
     activated(rule("asked", 20), rule("left", -45))
     people = [person() for _ in range(40)]
@@ -375,7 +308,7 @@ def test_an_event_recorded_while_its_contact_is_checked_is_not_forgotten(person,
 
     def work():
         with transaction.atomic():
-            assert checks.claim(now=NOW, limit=5, lane=None) == ([contact_id], [])
+            assert [*checks.claim(now=NOW, limit=5, lane=None)[0]] == [contact_id]
             claimed.set()
             recorded.wait(0.3)  # the recorder waits for our lock, so this runs out
             checks.settle(contact_ids=[contact_id], next_checks={})

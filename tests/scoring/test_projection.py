@@ -13,7 +13,7 @@ from contacts.models import ContactTag, Tag
 from scoring.projection import explanation, scores
 from scoring.rulesets.parsing import parse_rules
 from scoring.rulesets.rules import Ruleset
-from tests.scoring import oracle
+from tests.scoring import chance, oracle
 from tests.scoring.conftest import rule, write_history
 from tests.scoring.oracle import Happened
 
@@ -30,59 +30,57 @@ def score_of(contact_id, at=NOW):
     return scores.of(contact_ids=[contact_id], at=at)[contact_id]
 
 
-# -- Hypothesis --------------------------------------------------------------------------------------------------------
-
-TYPES = ("visited", "opened", "asked")
-decays = st.one_of(
-    st.just({}),
-    st.fixed_dictionaries({"type": st.sampled_from(["half_life", "linear", "step"]), "hours": st.integers(1, 24 * 90)}),
-)
-ruleses = st.lists(
-    st.fixed_dictionaries(
-        {
-            "type": st.sampled_from(TYPES),
-            "least": st.one_of(st.none(), st.integers(0, 5)),
-            "points": st.integers(-10_000, 10_000).map(lambda cents: cents / 100),
-            "decay": decays,
-            "cap": st.one_of(st.none(), st.floats(0, 150)),
-        }
-    ),
-    max_size=6,
-)
-histories = st.lists(
-    st.builds(
-        lambda kind, seconds, size: Happened(kind, NOW - timedelta(seconds=seconds), size),
-        st.sampled_from([*TYPES, "unscored"]),
-        st.integers(-86_400, 86_400 * 200),
-        st.integers(0, 6),
-    ),
-    max_size=25,
-)
+# -- by chance ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rules=ruleses, history=histories, other=histories, hours=st.integers(0, 24 * 30))
-def test_the_projection_equals_brute_force(person, rules, history, other, hours):
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    lead=chance.combined,
+    others=st.tuples(chance.rulesets, chance.rulesets),
+    lives=st.lists(chance.lives, min_size=1, max_size=3),
+    hours=st.integers(-24, 24 * 30),
+)
+def test_the_projection_equals_brute_force_wherever_it_is_asked(person, lead, others, lives, hours):
+    """Of any rules and lives, at any instant; each example changes the rules of all that went before."""
     at = NOW - timedelta(hours=hours)
-    people = {person(): history, person(): other, person(): []}
-    for contact_id, events in people.items():
-        write_history(contact_id, events)
-    written = parse_rules([oracle.as_written(one, position) for position, one in enumerate(rules)])
-    ruleset = Ruleset(ruleset_id=0, name="lead", version=1, mql_threshold=60, rules=written)
-    found = scores.under(ruleset, contact_ids=people, at=at)
-    for contact_id, events in people.items():
-        assert found[contact_id] == pytest.approx(oracle.score(rules, events, at), abs=1e-6)
+    asked = chance.activate(lead, others, now=NOW)
+    people = {}
+    for history, attributes in lives:
+        contact_id = person(attributes=attributes)
+        write_history(contact_id, history)
+        people[contact_id] = oracle.whole(asked, history, at, attributes)
+    found = scores.of(contact_ids=people, at=at)
+    assert found == pytest.approx(people, abs=1e-6)
+    assert scores.of(contact_ids=people, at=at, name="fit") == pytest.approx(
+        {
+            contact_id: oracle.whole(others[0], history, at, attributes)
+            for contact_id, (history, attributes) in zip(people, lives, strict=True)
+        },
+        abs=1e-6,
+    )
+    for contact_id, score in found.items():
+        assert scores.of(contact_ids=[contact_id], at=at) == {contact_id: score}
+        equal = conditions.parse({"field": "score", "op": "eq", "value": score})
+        assert contact_id in conditions.matching_contacts(equal, contact_ids=list(people), now=at)
+        told = explanation.explain(contact_id, at)
+        assert told.score == score
+        rows = [*told.rules, *told.adjustments]
+        assert sum(row.points for row in rows) == pytest.approx(score, abs=1e-6 * (len(rows) + 1))
+        for share in told.rules:
+            assert sum(event.decayed for event in share.events) == pytest.approx(
+                share.decayed if share.events else 0.0, abs=1e-6 * (len(share.events) + 1)
+            )
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=histories, order=st.randoms(use_true_random=False))
+@given(history=chance.histories, order=st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(person, history, order):
     shuffled = list(history)
     order.shuffle(shuffled)
     first, second = person(), person()
     write_history(first, history)
     write_history(second, shuffled)
-    rules = parse_rules([rule(kind, 7.5, decay={"type": "half_life", "period": "P3D"}) for kind in TYPES])
+    rules = parse_rules([rule(kind, 7.5, decay={"type": "half_life", "period": "P3D"}) for kind in chance.TYPES])
     ruleset = Ruleset(ruleset_id=0, name="lead", version=1, mql_threshold=60, rules=rules)
     found = scores.under(ruleset, contact_ids=[first, second], at=NOW)
     assert found[first] == found[second]
@@ -121,6 +119,84 @@ def test_opens_and_clicks_of_machines_do_not_count(person, activated):
             [contact_id],
         )
     assert score_of(contact_id) == 8.0
+
+
+def test_machines_count_where_a_rule_says_so(person, activated):
+    activated(rule("email_opened", 3), rule("email_opened", 10, human_only=False))
+    contact_id = person()
+    write_history(contact_id, [Happened("email_opened", ago(days=1), machine=True), Happened("email_opened", NOW)])
+    assert score_of(contact_id) == 23.0
+
+
+def test_a_window_ends_where_that_of_a_condition_does(person, activated):
+    activated({"name": "each", "signal": {"event": "visited", "within": "P7D"}, "points": 1})
+    edge, inside = person(), person()
+    write_history(edge, [Happened("visited", ago(days=7))])
+    write_history(inside, [Happened("visited", ago(days=7) + timedelta(microseconds=1))])
+    lately = conditions.parse({"event": "visited", "within": "P7D"})
+    assert conditions.matching_contacts(lately, contact_ids=[edge, inside], now=NOW) == {inside}
+    assert scores.of(contact_ids=[edge, inside], at=NOW) == {edge: 0.0, inside: 1.0}
+
+
+def test_the_longest_window_of_all_rules_says_how_far_the_log_is_read(person, activated):
+    signals = ({"event": "visited", "within": "P7D"}, {"event": "asked", "within": "P90D"})
+    activated(*({"name": signal["event"], "signal": signal, "points": 5} for signal in signals))
+    contact_id = person()
+    write_history(contact_id, [Happened(kind, ago(days=60)) for kind in ("visited", "asked")])
+    assert score_of(contact_id) == 5.0
+
+
+def test_of_a_rule_that_counts_once_the_newest_event_gives_the_points(person, activated):
+    activated(rule("visited", 8, repeat={"policy": "once"}, decay={"type": "half_life", "period": "P1D"}))
+    contact_id = person()
+    write_history(contact_id, [Happened("visited", ago(days=day)) for day in (3, 1, 2)])
+    assert score_of(contact_id) == 4.0
+    assert score_of(contact_id, ago(days=2)) == 8.0
+    assert score_of(contact_id, ago(days=4)) == 0.0
+
+
+def test_of_a_rule_that_counts_once_a_day_the_newest_event_of_each_day_gives_points(person, activated):
+    daily = {"policy": "once_per", "period": "P1D"}
+    activated(rule("visited", 16, repeat=daily, decay={"type": "half_life", "period": "PT12H"}))
+    contact_id = person()
+    # 4 March at 12:00 and 0:00, 3 March at 12:00 and 0:00; days are those of UTC
+    write_history(contact_id, [Happened("visited", ago(hours=hours)) for hours in (12, 0, 36, 24)])
+    assert score_of(contact_id) == 16.0 + 4.0
+    assert score_of(contact_id, ago(hours=12)) == 16.0 + 8.0
+    assert score_of(contact_id, ago(hours=12, microseconds=1)) == pytest.approx(8.0)
+
+
+def test_a_period_begins_with_its_first_instant(person, activated):
+    activated(rule("visited", 1, repeat={"policy": "once_per", "period": "P1D"}))
+    midnight = datetime(2026, 3, 4, tzinfo=UTC)
+    on_both_sides, on_one = person(), person()
+    write_history(
+        on_both_sides, [Happened("visited", midnight - timedelta(microseconds=1)), Happened("visited", midnight)]
+    )
+    write_history(on_one, [Happened("visited", midnight), Happened("visited", NOW)])
+    assert scores.of(contact_ids=[on_both_sides, on_one], at=NOW) == {on_both_sides: 2.0, on_one: 1.0}
+
+
+def test_caps_hold_from_the_inside_outwards(person, activated):
+    activated(rule("visited", 30, cap=20, group="web"), rule("asked", 30, group="web"), rule("bought", 100), cap=120,
+              groups=[{"name": "web", "cap": 35}])  # fmt: skip
+    contact_id = person()
+    write_history(contact_id, [Happened("visited", ago(days=9))])
+    assert score_of(contact_id) == 20.0
+    write_history(contact_id, [Happened("asked", ago(days=8))])
+    assert score_of(contact_id) == 35.0
+    write_history(contact_id, [Happened("bought", ago(days=7))])
+    assert score_of(contact_id) == 120.0
+
+
+def test_a_combined_score_weighs_its_parts_as_they_are_now(person, activated):
+    activated(rule("visited", 30), cap=50, name="engagement")
+    activated(rule("asked", 10), parts={"engagement": 0.5, "nothing-yet": 3})
+    contact_id = person()
+    write_history(contact_id, [Happened(kind, ago(days=day)) for day in (1, 2) for kind in ("visited", "asked")])
+    assert score_of(contact_id) == 20.0 + 0.5 * 50
+    activated(rule("visited", 1), name="engagement")
+    assert score_of(contact_id) == 20.0 + 0.5 * 2
 
 
 def test_a_score_of_the_past_knows_nothing_of_the_future(person, activated):
@@ -200,7 +276,7 @@ def test_a_condition_may_ask_for_the_score_and_sees_the_same_number(person, acti
 
 
 def test_the_number_of_statements_does_not_depend_on_the_number_of_contacts(person, activated):
-    activated(*(rule(kind, 5) for kind in TYPES))
+    activated(*(rule(kind, 5) for kind in chance.TYPES))
     people = [person() for _ in range(30)]
     for contact_id in people:
         write_history(contact_id, [Happened("visited", ago(days=1))])
@@ -212,44 +288,3 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_contacts(pers
             scores.of(contact_ids=some, at=NOW)
         counts.append(len(queries))
     assert counts == [2, 2]
-
-
-def test_the_explanation_adds_up_to_the_score(person, activated):
-    activated(
-        rule("visited", 10, decay={"type": "half_life", "period": "P1D"}),
-        rule("asked", 30, cap=50),
-        {"name": "director", "signal": {"field": "title", "op": "eq", "value": "Director"}, "points": -5},
-    )
-    contact_id = person(attributes={"title": "Director"})
-    write_history(
-        contact_id,
-        [
-            Happened("visited", ago(days=1)),
-            Happened("visited", ago(days=2)),
-            Happened("asked", ago(days=3)),
-            Happened("asked", ago(days=4)),
-        ],
-    )
-    told = explanation.explain(contact_id, NOW)
-    visited, asked, director = told.rules
-    assert told.score == score_of(contact_id) == sum(share.points for share in told.rules) == 52.5
-    assert (visited.raw, visited.decayed, visited.points, visited.event_count) == (20.0, 7.5, 7.5, 2)
-    assert [(event.raw, event.decayed) for event in visited.events] == [(10.0, 5.0), (10.0, 2.5)]
-    assert (asked.raw, asked.points, asked.capped) == (60.0, 50.0, True)
-    assert (director.points, director.event_count, director.events) == (-5.0, 0, ())
-    assert told.ruleset == "lead v1"
-
-
-def test_a_long_history_is_explained_by_its_newest_events(person, activated):
-    activated(rule("visited", 1))
-    contact_id = person()
-    write_history(contact_id, [Happened("visited", ago(hours=hour)) for hour in range(80)])
-    (share,) = explanation.explain(contact_id, NOW).rules
-    assert share.event_count == 80 and len(share.events) == explanation.EVENTS_SHOWN
-    assert share.events[0].occurred_at == NOW
-
-
-def test_nobody_cannot_be_explained(activated):
-    activated(rule("visited", 1))
-    with pytest.raises(LookupError):
-        explanation.explain(987_654_321, NOW)

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
 
-from contacts import events
 from contacts.models import ContactEvent
-from scoring.crossings import checks, comparing, recheck, thresholds
+from scoring.crossings import checks, thresholds
 from scoring.lifecycle import stages
 from scoring.models import ScoreSide, ScoreThreshold
 from scoring.rulesets.rules import BadRules
 from tests.scoring.conftest import rule
+from tests.scoring.playing import NOW, record, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-def record(contact_id, kind, at):
-    with transaction.atomic():
-        rows = [events.NewEvent(kind, at, contact_id, {}, {}, key=str(uuid.uuid4()))]
-        events.record_batch(rows, source="api", now=at)
 
 
 def declare(owner, *values, at=NOW):
     with transaction.atomic():
         thresholds.declare(owner, values, now=at)
-
-
-def check(at):
-    """Everything that is due, and everybody whom a declaration or an activation asks for."""
-    busy = True
-    while busy:
-        busy = False
-        for work in (comparing.check_batch, recheck.ask_batch):
-            with transaction.atomic():
-                busy |= work(now=at)
 
 
 def news(contact_id):
@@ -54,11 +36,11 @@ def test_every_watched_threshold_is_crossed_once_each_way(person, activated):
     ada = person()
     for minute in range(7):
         record(ada, "visited", NOW + minute * MINUTE)
-        check(NOW + minute * MINUTE)
+        work_off(NOW + minute * MINUTE)
     assert news(ada) == [(20, "up"), (40, "up"), (60, "up")]
     for minute in range(7, 14):
         record(ada, "left", NOW + minute * MINUTE)
-        check(NOW + minute * MINUTE)
+        work_off(NOW + minute * MINUTE)
     assert news(ada)[3:] == [(60, "down"), (40, "down"), (20, "down")]
 
 
@@ -67,10 +49,10 @@ def test_only_the_threshold_of_marketing_qualification_moves_the_stage(person, a
     declare("workflow:1", 20)
     ada = person()
     record(ada, "visited", NOW)
-    check(NOW)
+    work_off(NOW)
     assert news(ada) == [(20, "up")] and stages.current_stages([ada]) == {}
     record(ada, "visited", NOW + MINUTE)
-    check(NOW + MINUTE)
+    work_off(NOW + MINUTE)
     assert stages.current_stages([ada]) == {ada: "mql"}
 
 
@@ -78,14 +60,14 @@ def test_who_stands_above_when_it_is_first_watched_has_not_crossed_it_and_falls_
     activated(rule("visited", 30), rule("left", -30))
     ada, bob = person(), person()
     record(ada, "visited", NOW)
-    check(NOW)
+    work_off(NOW)
     declare("workflow:1", 20, at=NOW + MINUTE)
-    check(NOW + MINUTE)
+    work_off(NOW + MINUTE)
     assert news(ada) == [] and news(bob) == []
     assert ScoreSide.objects.filter(contact_id=ada, threshold=20, above=True, seq=0).count() == 1
     record(ada, "left", NOW + 2 * MINUTE)
     record(bob, "visited", NOW + 2 * MINUTE)
-    check(NOW + 2 * MINUTE)
+    work_off(NOW + 2 * MINUTE)
     assert news(ada) == [(20, "down")] and news(bob) == [(20, "up")]
 
 
@@ -94,7 +76,7 @@ def test_a_crossing_between_the_declaration_and_the_first_comparison_is_told(per
     ada = person()
     declare("workflow:1", 20, at=NOW)
     record(ada, "visited", NOW + MINUTE)
-    check(NOW + 2 * MINUTE)
+    work_off(NOW + 2 * MINUTE)
     assert news(ada) == [(20, "up")]
 
 
@@ -102,10 +84,10 @@ def test_who_stands_above_and_does_nothing_more_crosses_by_decay(person, activat
     activated(rule("visited", 40, decay={"type": "half_life", "period": "P1D"}))
     ada = person()
     record(ada, "visited", NOW)
-    check(NOW)
+    work_off(NOW)
     declare("workflow:1", 30, at=NOW + MINUTE)
-    check(NOW + MINUTE)
-    check(NOW + timedelta(days=2))
+    work_off(NOW + MINUTE)
+    work_off(NOW + timedelta(days=2))
     assert news(ada) == [(30, "down")]
 
 
@@ -116,12 +98,12 @@ def test_a_threshold_is_watched_as_long_as_anybody_names_it(person, activated):
     declare("workflow:1")
     ada = person()
     record(ada, "visited", NOW + MINUTE)
-    check(NOW + MINUTE)
+    work_off(NOW + MINUTE)
     assert news(ada) == [(20, "up")]
     declare("workflow:2")
     bob = person()
     record(bob, "visited", NOW + 2 * MINUTE)
-    check(NOW + 2 * MINUTE)
+    work_off(NOW + 2 * MINUTE)
     assert news(bob) == [] and not ScoreThreshold.objects.exists()
 
 
@@ -130,9 +112,9 @@ def test_the_same_declaration_again_asks_nobody_again(person, activated):
     ada = person()
     record(ada, "visited", NOW)
     declare("workflow:1", 20)
-    check(NOW)
+    work_off(NOW)
     declare("workflow:1", 20, at=NOW + MINUTE)
-    check(NOW + MINUTE)
+    work_off(NOW + MINUTE)
     assert not checks.due_lanes(now=NOW + MINUTE)
     assert ScoreThreshold.objects.get().declared_at == NOW
 
@@ -142,9 +124,9 @@ def test_rules_that_become_active_later_tell_who_crosses_because_of_them(person,
     ada = person()
     record(ada, "visited", NOW)
     declare("workflow:1", 20)
-    check(NOW)
+    work_off(NOW)
     activated(rule("visited", 30), now=NOW + MINUTE)
-    check(NOW + MINUTE)
+    work_off(NOW + MINUTE)
     assert news(ada) == [(20, "up")]
 
 

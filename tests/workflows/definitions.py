@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -107,7 +108,7 @@ def damaged(draw: Any) -> Any:
     document = draw(definitions())
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(places(document)))
-        junk = draw(st.sampled_from(JUNK))
+        junk = copy.deepcopy(draw(st.sampled_from(JUNK)))  # a later damage may fall into it, or into itself
         if not path:
             return junk
         holder = document

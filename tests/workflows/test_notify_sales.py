@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from contacts.models import Contact
 from delivery import notices
 from delivery.models import Message, SandboxMail, SendLogEntry, StaffNotice
+from scoring.rulesets import versions
 from tests import journeys
 from tests.journeys import definition, step
 from workflows import engine, intake
@@ -84,6 +85,72 @@ def test_a_batch_of_five_hundred_costs_what_a_batch_of_five_costs():
         assert SalesTask.objects.count() >= count
         costs.append(len(queries))
     assert abs(costs[0] - costs[1]) <= 1  # a version is read once in a process
+
+
+RULES = [
+    {"name": "Signed up", "signal": {"event": "signed_up"}, "points": 12.5},
+    {"name": "Director", "signal": {"field": "job_title", "op": "contains", "value": "Director"}, "points": 20},
+]
+WHY = "{{score}} points: {{score_reasons}} ({{lifecycle_stage}})"
+
+
+def scored(**settings) -> None:
+    with transaction.atomic():
+        versions.activate(rules=RULES, now=journeys.clock.now(), **settings)
+
+
+def test_the_message_tells_the_score_why_and_the_stage():
+    scored(mql_threshold=500)
+    journeys.publish(
+        definition(
+            {
+                "become": step("change_lifecycle_stage", {"next": "tell"}, to="sql"),
+                "tell": step("notify_sales", message=WHY),
+            }
+        )
+    )
+    contact = journeys.contact(attributes={"job_title": "Director", "score": 1}, owner_email="maya@example.com")
+    journeys.track(contact.pk, "signed_up")
+    journeys.run()
+    said = "32.5 points: Director (+20); Signed up (once, +12.5) (SQL)"
+    assert SalesTask.objects.get().message == said
+    notices.deliver_batch("urgent")
+    assert SandboxMail.objects.get().text.startswith(said)
+    assert said not in str(list(JournalEntry.objects.values_list("detail", flat=True)))
+
+
+def test_without_rules_and_stage_the_message_names_nothing():
+    run(WHY)
+    assert SalesTask.objects.get().message == "0 points:  ()"
+
+
+def test_the_score_of_five_hundred_costs_what_that_of_five_costs():
+    scored()
+    costs = []
+    for count in (5, 500):
+        slug = f"journey-{count}"
+        journeys.publish(definition({"tell": step("notify_sales", message=WHY)}, slug=slug))
+        rows = Contact.objects.bulk_create([Contact(email=f"{count}-{n}@example.com") for n in range(count)])
+        journeys.track([row.pk for row in rows], "signed_up")
+        while intake.match_batch(lane="urgent"):
+            pass
+        Enrolment.objects.exclude(workflow__slug=slug).filter(finished_at=None).update(held=True)
+        with CaptureQueriesContext(connection) as queries:
+            assert engine.advance_batch(lane="urgent", limit=1000)
+        costs.append(len(queries))
+    assert abs(costs[0] - costs[1]) <= 1  # a version is read once in a process
+
+
+def test_a_message_that_names_no_score_asks_for_none():
+    scored()
+    journeys.publish(definition({"tell": step("notify_sales", message=MESSAGE)}))
+    contact = journeys.contact()
+    journeys.track(contact.pk, "signed_up")
+    while intake.match_batch(lane="urgent"):
+        pass
+    with CaptureQueriesContext(connection) as queries:
+        assert engine.advance_batch(lane="urgent", limit=10)
+    assert not [query for query in queries if "scoring_rulesets" in query["sql"]]
 
 
 @pytest.mark.parametrize(

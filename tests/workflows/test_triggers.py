@@ -142,6 +142,23 @@ def test_a_score_that_reaches_the_threshold_starts_one_journey_and_falling_again
 
 
 @pytest.mark.django_db(transaction=True)
+def test_another_score_than_the_lead_score_starts_a_journey_by_its_name():
+    rules = [{"name": "visits", "signal": {"event": "visited"}, "points": 30}]
+    within(versions.activate, rules=rules, name="fit")
+    within(versions.activate, rules=rules)
+    trigger = {"type": "score_crossed", "threshold": 25, "direction": "up", "score": "fit"}
+    journeys.publish(journey(slug="fits", **trigger))
+    assert ScoreThreshold.objects.get().score_name == "fit"
+    ada = person(1)
+    journeys.track(ada, "visited")
+    while transactions.run(lambda now: comparing.check_batch(now=now)):
+        pass
+    journeys.run()
+    enrolment = Enrolment.objects.get()
+    assert (enrolment.contact_id, enrolment.trigger["properties"]["score_name"]) == (ada, "fit")
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["manual", "api"])
 def test_no_event_starts_a_journey_that_people_are_added_to(kind):
     journeys.publish(journey(type=kind))
@@ -159,6 +176,10 @@ def test_no_event_starts_a_journey_that_people_are_added_to(kind):
         ({"type": "lifecycle_changed", "to": "king"}, ("entry.trigger.to", "bad_value")),
         ({"type": "score_crossed", "threshold": 0, "direction": "up"}, ("entry.trigger.threshold", "bad_value")),
         ({"type": "score_crossed", "threshold": 10}, ("entry.trigger.direction", "missing")),
+        (
+            {"type": "score_crossed", "threshold": 10, "direction": "up", "score": "gone"},
+            ("entry.trigger.score", "ref_missing"),
+        ),
         (
             {"type": "schedule", "rrule": "FREQ=SECONDLY", "segment": "gone"},
             ("entry.trigger.rrule", "bad_value"),

@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 
 from contacts import access, clock
+from scoring.lifecycle import labels
 from tests import journeys
 from tests.journeys import definition, step
 from workflows.definition import reading
@@ -68,6 +69,18 @@ def test_a_version_is_shown_with_its_sentences_and_what_changed(call, two_versio
     assert [(each["step"], each["field"]) for each in second["changes"]] == [
         (None, "settings.priority"), ("tag", "config.tag"),
     ]  # fmt: skip
+
+
+def test_stages_are_said_as_the_company_calls_them_in_versions_and_what_changed(call):
+    for stage in ("mql", "sql"):
+        call("POST", "/", {**ONE, "entry": {"trigger": {"type": "lifecycle_changed", "to": stage}}})
+        assert call("POST", "/journey/publish", {}).status_code == 200
+    with transaction.atomic():
+        labels.rename({"sql": "In talks"})
+    shown = call("GET", "/journey/versions/2").json()
+    assert "“In talks”" in shown["sentences"]["entry"][0]
+    for changes in (shown["changes"], call("GET", "/journey/versions/1/diff?to=2").json()["changes"]):
+        assert ["“In talks”" in each["sentence"] for each in changes] == [True]
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -16,8 +16,10 @@ from rest_framework.views import APIView
 from contacts import transactions
 from contacts.api.privacy import AsAsked
 from contacts.problems import BadRequest
+from scoring.lifecycle import stages
 from workflows import publishing
 from workflows.api.workflows import VersionSerializer, WorkflowShape, answer, check_match, conflict, find
+from workflows.definition import phrases
 from workflows.definition.diff import diff
 from workflows.definition.sentences import sentences
 from workflows.definition.writing import FORMATS, written
@@ -76,12 +78,14 @@ class VersionDetail(APIView):
         workflow = find(slug)
         version = version_of(workflow, number)
         before = WorkflowVersion.objects.filter(workflow=workflow, number__lt=version.number).order_by("number").last()
-        said = sentences(version.definition)
+        with phrases.calling_stages(stages.labels()):
+            said = sentences(version.definition)
+            changes = _changes(before.definition, version.definition) if before else []
         return Response(
             {
                 **VersionSerializer(version).data,
                 "sentences": {"entry": said.entry, "settings": said.settings, "exits": said.exits, "steps": said.steps},
-                "changes": _changes(before.definition, version.definition) if before else [],
+                "changes": changes,
             }
         )
 
@@ -100,13 +104,9 @@ class Diff(APIView):
         version = version_of(workflow, number)
         to = request.query_params.get("to") or DRAFT
         after = workflow.draft if to == DRAFT else version_of(workflow, to).definition
-        return Response(
-            {
-                "from": version.number,
-                "to": DRAFT if to == DRAFT else int(to),
-                "changes": _changes(version.definition, after),
-            }
-        )
+        with phrases.calling_stages(stages.labels()):
+            changes = _changes(version.definition, after)
+        return Response({"from": version.number, "to": DRAFT if to == DRAFT else int(to), "changes": changes})
 
 
 class Restore(APIView):

@@ -3,17 +3,36 @@ stored definition, also what no longer reads: that is quoted as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from contacts.conditions import BadCondition, explain, parse
 from contacts.durations import BadDuration, Duration, parse_offset
+from scoring.lifecycle.labels import OURS
 from workflows.definition.conditions import EVENT_SCOPE, STEP_SCOPE
 
 SENTENCE = 2000  # characters of one sentence
 _CLIPPED = 200  # and of one value in it
 _DURATIONS = frozenset({"for", "timeout", "offset", "jitter", "cooldown", "max_duration"})
 _CONDITIONS = frozenset({"if", "where", "skip_if", "audience", "condition"})
+_stages: ContextVar[Mapping[str, str]] = ContextVar("what lifecycle stages are called in sentences", default=OURS)
+
+
+@contextmanager
+def calling_stages(names: Mapping[str, str]) -> Iterator[None]:
+    """In here, sentences say lifecycle stages by these names (key -> word): whoever shows sentences reads them first.
+    Sentences themselves read nothing, and say our own words elsewhere."""
+    token = _stages.set(names)
+    try:
+        yield
+    finally:
+        _stages.reset(token)
+
+
+def stage(key: str) -> str:
+    return quoted(_stages.get().get(key, key))
 
 
 def span(text: Any) -> str:

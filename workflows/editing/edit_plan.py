@@ -15,6 +15,8 @@ from django.db import IntegrityError, connection, transaction
 
 from contacts import doorbell
 from contacts.faults import Fault
+from scoring.lifecycle import stages
+from workflows.definition import phrases
 from workflows.definition.diff import Change, step_changes
 from workflows.definition.sentences import step_sentence
 from workflows.models import EditPlan, Enrolment, Workflow, WorkflowVersion
@@ -101,7 +103,7 @@ class _Gathered:
 
 
 def survey(slug: str) -> Survey:
-    """Look, change nothing: three statements. Raises Workflow.DoesNotExist, NotPossible."""
+    """Look, change nothing: four statements. Raises Workflow.DoesNotExist, NotPossible."""
     workflow = Workflow.objects.select_related("live_version").get(slug=slug)
     live = workflow.live_version
     if live is None or workflow.status == "archived":
@@ -118,10 +120,11 @@ def survey(slug: str) -> Survey:
             at.counts[state] += count
     by_number = {version.number: version.definition for version in older.values()}
     places = _order([live.definition, *(by_number[number] for number in sorted(by_number, reverse=True))])
-    standings = [
-        _standing(step, gathered[step], {number: by_number[number] for number in gathered[step].versions}, live)
-        for step in sorted(gathered, key=lambda step: (places.get(step, len(places)), step))
-    ]
+    with phrases.calling_stages(stages.labels()):
+        standings = [
+            _standing(step, gathered[step], {number: by_number[number] for number in gathered[step].versions}, live)
+            for step in sorted(gathered, key=lambda step: (places.get(step, len(places)), step))
+        ]
     names = {key: new[key].get("name") or key for key in walk(live.definition["start"], new)}
     return Survey(live.number, names, tuple(standings))
 

@@ -20,7 +20,8 @@ def arrange(published: WorkflowVersion, *, by: str, now: datetime) -> None:
     version = compile_version(published)
     _withdraw_the_calendar(version.workflow_id, now)
     trigger = version.definition.entry.trigger
-    thresholds.declare(awaiting.owner(version.workflow_id), trigger.thresholds(), now=now)
+    owner = awaiting.owner(version.workflow_id)
+    thresholds.declare(owner, trigger.thresholds(), now=now, name=trigger.score_name())
     if isinstance(trigger, Schedule):
         schedules.arrange(version, published_at=published.published_at, now=now)
     if isinstance(trigger, Date):

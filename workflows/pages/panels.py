@@ -15,7 +15,7 @@ from workflows.models.enrolment import UNFINISHED
 from workflows.pages.enrolments import step_names
 
 
-def in_journeys_now(*, contact_id: int, now: datetime) -> Mapping[str, Any] | None:
+def in_journeys_now(*, contact_id: int, now: datetime, **_: Any) -> Mapping[str, Any] | None:
     rows: list[Any] = list(
         Enrolment.objects.filter(contact_id=contact_id, state__in=UNFINISHED)
         .select_related("workflow", "version")

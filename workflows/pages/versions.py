@@ -14,7 +14,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from contacts import clock
+from scoring.lifecycle import stages
 from workflows import publishing
+from workflows.definition import phrases
 from workflows.definition.diff import Change, diff
 from workflows.definition.sentences import Sentences, mapping, sentences
 from workflows.models import Workflow, WorkflowVersion
@@ -63,7 +65,8 @@ def compare_page(journeys: JourneyAdmin, request: HttpRequest, pk: int) -> HttpR
     to = request.GET.get("to") or DRAFT
     after = workflow.draft if to == DRAFT else _version(workflow, to).definition
     numbers = WorkflowVersion.objects.filter(workflow=workflow).order_by("-number").values_list("number", flat=True)
-    rows = side_by_side(first.definition, after)
+    with phrases.calling_stages(stages.labels()):
+        rows = side_by_side(first.definition, after)
     context = {
         **journeys.frame(request, workflow, "versions"),
         "numbers": [str(number) for number in numbers[:SHOWN]],

@@ -49,7 +49,7 @@ class ChangeLifecycleStage(StepType):
     Config = StageConfig
 
     def sentence(self, config: StageConfig) -> str:
-        return f"Move to the lifecycle stage {phrases.quoted(config.to)}"
+        return f"Move to the lifecycle stage {phrases.stage(config.to)}"
 
     def problems(self, config: StageConfig, step: str) -> Iterable[Problem]:
         if config.to not in stages.STAGES:

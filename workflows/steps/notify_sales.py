@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from delivery.notices import Notice
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Strict
-from workflows.errands import merge_fields, sales
+from workflows.errands import merge_fields, sales, standing
 from workflows.errands.merge_fields import Profile
 from workflows.errands.sales import NewTask
 from workflows.steps.base import Advance, Cohort, Effect, Member, Outcome, StepType
@@ -26,7 +26,9 @@ LONGEST = 10_000  # characters of a message, once it is filled
 
 
 class NotifySalesConfig(Strict):
-    """`message` may name what templates may: {{contact.email}}, {{plan}}, {{trigger.total}}."""
+    """`message` may name what templates may: {{contact.email}}, {{plan}}, {{trigger.total}}; and what sales want to
+    know: {{score}}, {{score_reasons}} (the strongest rules in words) and {{lifecycle_stage}}, as they are at the
+    step."""
 
     message: Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
@@ -63,13 +65,18 @@ class NotifySales(StepType):
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
         config: NotifySalesConfig = prepared
-        people = merge_fields.profiles({member.contact_id for member in cohort.members})
-        return [_one(cohort, member, people[member.contact_id], config.message) for member in cohort.members]
+        contact_ids = {member.contact_id for member in cohort.members}
+        people = merge_fields.profiles(contact_ids)
+        known = standing.of(contact_ids, message=config.message, now=now)
+        return [
+            _one(cohort, member, people[member.contact_id], known.get(member.contact_id, {}), config.message)
+            for member in cohort.members
+        ]
 
 
-def _one(cohort: Cohort, member: Member, profile: Profile, message: str) -> Outcome:
+def _one(cohort: Cohort, member: Member, profile: Profile, known: Mapping[str, str], message: str) -> Outcome:
     try:
-        words = merge_fields.filled(message, profile.data(member.trigger))[:LONGEST]
+        words = merge_fields.filled(message, {**profile.data(member.trigger), **known})[:LONGEST]
     except BadMustache:
         return Advance(detail={"skipped": "render_error"})
     owner = profile.fields["owner_email"].strip()

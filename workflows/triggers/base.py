@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from scoring.rulesets.rules import LEAD
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.strict import Strict
@@ -35,8 +36,11 @@ class TriggerType(Strict):
         return None
 
     def thresholds(self) -> frozenset[float]:
-        """Thresholds of the lead score that must be watched for it."""
+        """Thresholds of the score `score_name` that must be watched for it."""
         return frozenset()
+
+    def score_name(self) -> str:
+        return LEAD
 
     def problems(self) -> Iterable[Problem]:
         """What the settings' own types cannot say: names of things that are not there."""

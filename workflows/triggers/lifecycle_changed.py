@@ -26,7 +26,7 @@ class LifecycleChanged(TriggerType):
         return {"field": "lifecycle_stage", "op": "eq", "value": self.to}
 
     def sentence(self) -> str:
-        return f"The contact comes to the lifecycle stage {phrases.quoted(self.to)}"
+        return f"The contact comes to the lifecycle stage {phrases.stage(self.to)}"
 
     def problems(self) -> Iterable[Problem]:
         if self.to not in stages.STAGES:

@@ -106,7 +106,7 @@ class Command(BaseCommand):
 
     def _publish_samples(self, now: datetime) -> None:
         with transaction.atomic():
-            versions.activate(name="lead", rules=RULES, mql_threshold=60, now=now)
+            versions.activate(name="lead", title="Orders and interest", rules=RULES, mql_threshold=60, now=now)
         for path in sorted(SAMPLES.glob("*.yaml")):
             document = reading.read(path.read_text(encoding="utf-8"))
             imported = importing.import_document(document, by="demonstration", publish=True, now=now)

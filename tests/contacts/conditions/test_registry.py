@@ -9,6 +9,7 @@ from django.db import connection
 
 from contacts.conditions import (
     BadCondition,
+    Family,
     Field,
     NodeKind,
     Sql,
@@ -17,6 +18,7 @@ from contacts.conditions import (
     fields,
     matching_contacts,
     parse,
+    register_family,
     register_field,
     register_node,
 )
@@ -29,6 +31,7 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 def own_registry(monkeypatch):
     """What a test registers is gone after it; what upper floors registered is not there during it."""
     monkeypatch.setattr(fields, "FIELDS", {n: f for n, f in fields.FIELDS.items() if n in BUILT_IN})
+    monkeypatch.setattr(fields, "FAMILIES", {})
     for key in [key for key in builtin.NODES if key != "has_tag"]:
         monkeypatch.delitem(builtin.NODES, key)
     yield
@@ -95,6 +98,56 @@ def test_a_field_cannot_take_a_name_that_has_a_meaning(name):
 def test_a_field_has_a_type_of_the_language():
     with pytest.raises(ValueError, match="type is one of text, number, boolean, instant, json"):
         register_field(Field("score", "float", points, "score"))
+
+
+def seats(*names: str) -> Family:
+    """`seats.NAME` is the attribute NAME, twice."""
+    return Family(
+        prefix="seats",
+        names=lambda: names,
+        member=lambda name: Field(
+            name, "number", lambda alias, now: Sql(f"2 * ({alias}.attributes ->> %s)::int", [name]), f"seats of {name}"
+        ),
+    )
+
+
+def test_a_family_of_fields_may_be_asked_by_the_names_that_there_are(db):
+    tree = {"field": "seats.left-hand", "op": "gte", "value": 8}
+    register_family(seats("right"))
+    with pytest.raises(BadCondition, match=r"unknown field seats\.left-hand") as refused:
+        parse(tree)
+    assert [(problem.path, problem.code) for problem in refused.value.problems] == [("field", "unknown_field")]
+    fields.FAMILIES.clear()
+    register_family(seats("left-hand", "right"))
+    few, many, none = (make_contact(attributes=a) for a in ({"left-hand": 3}, {"left-hand": 4}, {"right": 9}))
+    assert matching_contacts(parse(tree), contact_ids=[few, many, none], now=NOW) == {many}
+    assert explain(parse(tree)) == "seats of left-hand is at least 8"
+    assert parse(tree) != parse({**tree, "field": "seats.right"})
+    with pytest.raises(BadCondition, match="does not go with"):
+        parse({"field": "seats.right", "op": "contains", "value": "x"})
+
+
+@pytest.mark.parametrize("name", ["seats", "seats.", "seats.left.more", "seats.Left"])
+def test_no_other_name_of_a_family_is_known_nor_taken_for_an_attribute(name):
+    register_family(seats("left"))
+    with pytest.raises(BadCondition) as refused:
+        parse({"field": name, "op": "exists"})
+    assert [problem.code for problem in refused.value.problems] == ["unknown_field"]
+
+
+def test_a_family_and_a_field_may_share_their_name(db):
+    register_field(Field("seats", "number", lambda alias, now: Sql("1", []), "seats"))
+    register_family(seats("left"))
+    contact_id = make_contact(attributes={"left": 5})
+    assert holds({"field": "seats", "op": "eq", "value": 1}, contact_id, NOW) is True
+    assert holds({"field": "seats.left", "op": "eq", "value": 10}, contact_id, NOW) is True
+
+
+@pytest.mark.parametrize("prefix", ["attributes", "event", "trigger", "a.b", "a b", "", "seats"])
+def test_a_family_cannot_take_a_prefix_that_has_a_meaning(prefix):
+    register_family(seats("left"))
+    with pytest.raises(ValueError, match=r"registered already|cannot be the prefix"):
+        register_family(Family(prefix, names=lambda: (), member=seats().member))
 
 
 @pytest.mark.parametrize("key", ["in_list", "in_segment", "in_workflow"])
