@@ -15,9 +15,11 @@ from tests.drills.random_journeys import RandomJourneys
 from tests.drills.rig import report
 from tests.drills.rig.drill import Drill, perform
 from tests.drills.rig.processes import ROOT
+from tests.drills.score_crossings.drill import ScoreCrossings
 
 DRILLS: dict[str, Callable[[], Drill]] = {
-    drill.name: drill for drill in (NoStepTwice, NothingAfterUnsubscribe, PostOffice, CappedFlood, RandomJourneys)
+    drill.name: drill
+    for drill in (NoStepTwice, NothingAfterUnsubscribe, PostOffice, CappedFlood, RandomJourneys, ScoreCrossings)
 }
 OUTPUT = ROOT / "var" / "drill"
 
