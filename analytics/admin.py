@@ -1,6 +1,14 @@
 """What counting adds to the pages of the floors below: the numbers of the journeys."""
 
-from analytics import counters
+from analytics.counting import counters
+from analytics.pages import (  # noqa: F401  (registers their pages)
+    alerts,
+    experiments,
+    queue_health,
+    reports,
+    warehouse,
+    workflow_dashboard,
+)
 from workflows import figures
 
-figures.register(counters.figures)
+figures.register(counters.figures, counters.figures_of_versions)

@@ -3,7 +3,6 @@ equivalent made here, the same every time."""
 
 from __future__ import annotations
 
-import csv
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from django.conf import settings
+
+from contacts import spreadsheets
 
 DATA = Path(settings.BASE_DIR).parent / "shared" / "data"
 CONTACTS = 2016
@@ -35,9 +36,7 @@ def contacts_file(folder: Path) -> Path:
     made = folder / "demo-contacts.csv"
     folder.mkdir(parents=True, exist_ok=True)
     with made.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=_COLUMNS)
-        writer.writeheader()
-        writer.writerows(_made_contacts())
+        file.write(spreadsheets.lines([_COLUMNS, *([row[name] for name in _COLUMNS] for row in _made_contacts())]))
     return made
 
 

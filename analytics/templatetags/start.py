@@ -1,4 +1,4 @@
-"""What the start page works out of `analytics.start_page.StartPage` for the eye."""
+"""What the start page works out of `analytics.pages.start_page.StartPage` for the eye."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ QUEUES = {
     "entries": "Contacts sent on to journeys",
     "audiences": "Audiences being brought in",
     "calls": "Webhook calls to make",
+    "posts": "Events for outgoing webhooks",
     "failed": "Failed steps to decide",
     "messages": "Messages to send",
     "scores": "Scores to check",
@@ -35,12 +36,6 @@ class Share:
     kind: str  # done · here · left · failed
     start: int
     width: int
-
-
-@register.filter
-def is_new(start: Any) -> bool:
-    """Whether this installation has nothing to show yet."""
-    return not (start.contacts or start.journeys or start.events_today)
 
 
 @register.filter
@@ -74,6 +69,22 @@ def shares(journey: Any) -> list[Share]:
             pieces.append(Share(kind, at, width))
             at += width
     return pieces
+
+
+@register.filter
+def busy(queues: Any) -> list[Any]:
+    """Those in which something waits."""
+    return [queue for queue in queues if queue.depth or queue.late]
+
+
+@register.filter
+def quiet(queues: Any) -> list[Any]:
+    return [queue for queue in queues if not queue.depth and not queue.late]
+
+
+@register.filter
+def how_many(problems: Any) -> int:
+    return sum(problem.count for problem in problems)
 
 
 @register.filter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests import journeys
@@ -31,3 +33,9 @@ def lived() -> Workflow:
     journeys.track(others[:3], "signed_up", key="second")
     journeys.run()
     return Workflow.objects.get(slug="journey")
+
+
+@pytest.fixture(scope="session")
+def dbt_state(tmp_path_factory) -> Path:
+    """One for all builds of a session: what dbt has understood of its project it need not read again."""
+    return tmp_path_factory.mktemp("warehouse")

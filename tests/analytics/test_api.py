@@ -23,6 +23,7 @@ def test_counters_say_what_happened_in_a_workflow(lived, reader, slash):
     assert (body["entered"], body["refused"]) == (6, {"re_entry": 3})
     assert body["steps"]["welcome"]["entered"] == 6
     assert body["steps"]["pause"]["waiting"] == 4
+    assert body["templates"] == {"welcome": {"queued": 6}} and body["variants"] == {}
 
 
 def test_counters_of_no_workflow_are_404(reader):

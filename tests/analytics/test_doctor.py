@@ -1,5 +1,6 @@
 """The doctor finds what is planted, mends what can be mended, and says so by the exit code."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 from redis import ConnectionError as RedisAway
 
-from analytics.models import CounterDelta
+from analytics.models import Alert, CounterDelta
 from contacts import clock
 from contacts.models import AwaitedEvent, PendingEvent
 from delivery.models import Address, Message, OutboxEntry
@@ -37,7 +38,7 @@ def test_a_healthy_house_is_healthy(lived, visit):
     assert code == 0
     assert list(said) == [
         "PostgreSQL", "Redis", "broker", "partitions", "leases", "enrolments", "queues", "awaited events", "brake",
-        "books", "post office", "tallies of the post", "lifecycle stages",
+        "books", "post office", "tallies of the post", "lifecycle stages", "audit log",
     ]  # fmt: skip
     assert {state for state, _ in said.values()} == {"ok"}
 
@@ -45,7 +46,9 @@ def test_a_healthy_house_is_healthy(lived, visit):
 def test_a_counter_that_is_wrong_is_found_and_mended(lived, visit):
     CounterDelta.objects.filter(metric="left:yes").delete()
     code, said = visit()
-    assert code == 1 and said["books"] == ("FAIL", "counter journey vip left:yes: 0 against 2")
+    assert code == 1 and said["books"][0] == "FAIL"
+    version = f"in version {lived.live_version_id}"
+    assert re.fullmatch(rf"counter journey vip left:yes of [0-9-]+ {version}: 0 against 2", said["books"][1])
     code, said = visit(fix=True)
     assert code == 0 and said["books"] == ("ok", "mended")
     assert visit()[0] == 0
@@ -62,7 +65,19 @@ def test_a_workflow_whose_events_are_not_queued_is_found_and_mended(lived, visit
 def test_a_lost_message_is_found_and_is_for_people_to_mend(lived, visit):
     OutboxEntry.objects.filter(pk=OutboxEntry.objects.last().pk).delete()
     code, said = visit(fix=True)
-    assert code == 1 and said["books"] == ("FAIL", "messages: 6 against 5")
+    assert code == 1 and said["books"] == ("FAIL", "post journey: 1 against 0; messages: 6 against 5")
+
+
+def test_open_alerts_are_listed_and_decide_nothing(lived, visit):
+    now = clock.now()
+    given = {"severity": "critical", "title": "x", "said": "12 wait.", "began_at": now, "seen_at": now}
+    Alert.objects.create(source="queues", key="queues:urgent:events", opened_at=now, **given)
+    Alert.objects.create(source="queues", key="queues:bulk:events", opened_at=None, **given)
+    code, said = visit()
+    assert code == 0
+    state, words = said["alert queues:urgent:events"]
+    assert state == "note" and words.startswith("critical, open since ") and words.endswith(": 12 wait.")
+    assert "alert queues:bulk:events" not in said
 
 
 def test_a_missing_partition_is_found_and_made(visit):

@@ -3,12 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError, connection, transaction
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from prometheus_client.parser import text_string_to_metric_families
 
-from analytics import queues, start_page
+from analytics.counting import reconcile
+from analytics.health import queues
 from analytics.models import CounterDelta
+from analytics.pages import start_page
 from contacts import clock
 from contacts.models import PendingEvent
 from scoring.lifecycle import stages
@@ -47,20 +51,21 @@ def test_metrics_are_answered_with_and_without_a_slash_and_only_read(client):
 
 
 def test_metrics_cost_a_handful_of_statements_whatever_there_is(lived, client):
+    client.get("/metrics")
     with CaptureQueriesContext(connection) as few:
         client.get("/metrics")
     journeys.track(journeys.contacts(20), "signed_up")
     journeys.run()
     with CaptureQueriesContext(connection) as many:
         client.get("/metrics")
-    assert len(few) == len(many) <= 7
+    assert len(few) == len(many) <= 14
 
 
 def test_a_database_that_is_away_is_said_so(client, monkeypatch):
     def away(**_):
         raise OperationalError
 
-    monkeypatch.setattr("analytics.queues.read", away)
+    monkeypatch.setattr("analytics.health.queues.read", away)
     assert client.get("/metrics").status_code == 503
 
 
@@ -102,6 +107,7 @@ def test_all_queues_are_there_even_when_they_are_empty(now):
         ("audiences", "bulk"),
         ("calls", "urgent"),
         ("calls", "bulk"),
+        ("posts", "bulk"),
         ("failed", "housekeeping"),
         ("messages", "urgent"),
         ("messages", "bulk"),
@@ -129,7 +135,9 @@ def test_the_start_page_says_what_is_happening(lived):
             "SELECT id, contact_id, channel, workflow_id, 'capped', 'frequency_cap', now() - i * interval '20 hours' "
             "FROM messages, generate_series(0, 1) AS i"
         )
-    page = start_page.context(None, {"kept": 1})["start"]
+    request = RequestFactory().get("/admin/")
+    request.user = AnonymousUser()
+    page = start_page.context(request, {"kept": 1})["start"]
     assert (page.contacts, page.events_today, page.mqls, page.opens) == (6, 10, 1, 0)
     assert [(one.slug, one.entered, one.here_now, one.waiting, one.completed) for one in page.journeys] == [
         ("another", 0, 0, 0, 0),
@@ -143,9 +151,11 @@ def test_the_start_page_says_what_is_happening(lived):
 
 def test_the_start_page_names_the_books_that_do_not_balance(lived):
     CounterDelta.objects.filter(metric="left:next").delete()
+    reconcile.check([lived.pk], now=clock.now())
     page = start_page.read(now=clock.now())
     assert not page.balanced
-    assert [book.name for book in page.unbalanced] == ["counter journey welcome left:next"]
+    (book,) = page.unbalanced
+    assert book.name.startswith("counter journey welcome left:next of ")
 
 
 def test_an_empty_house_has_a_start_page(now):

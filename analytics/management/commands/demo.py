@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
-from argparse import ArgumentParser
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connection, transaction
 
-from analytics import books
+from analytics.counting import books
 from analytics.demo import figures, replay, sources
 from analytics.demo.board import Board
 from contacts import access, clock
+from contacts.management.manners import HouseCommand
 from contacts.models import ApiKey, Contact
 from scoring.rulesets import versions
 from workflows import importing
 from workflows.definition import reading
 
 SAMPLES = Path(settings.BASE_DIR) / "workflows" / "samples"
+JOURNEYS = ("first-order", "large-order", "mql-hand-off", "sales-hand-over", "second-order")  # that purchases start
 SLICE = 4000  # purchases of the first days; --all replays everything
 DAY_SECONDS = 86_400
 PATIENCE_SECONDS = 300.0
@@ -43,10 +44,16 @@ RULES: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Import contacts, publish the sample journeys and replay real purchases through the public API."
+    examples = (
+        "demo  # what `bin/up --demo` does, in an installation that runs",
+        "demo --limit 500 --exit-figures",
+    )
+    exit_codes = {1: "a book does not balance, or something was still open in the end"}
+    no_json = "is a show; --exit-figures ends it with one `name: value` a line"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help="replay every purchase, not only the first days'")
         parser.add_argument("--speed", type=float, help="what the installation runs at; it is an error to differ")
         parser.add_argument("--exit-figures", action="store_true", help="end with one `name: value` a line")
@@ -68,9 +75,9 @@ class Command(BaseCommand):
             f"replaying {len(purchases):,} purchases at {settings.TIME_SPEED:,.0f} times the speed of life"
         )
         board = Board(sys.stdout)
-        key = access.create_key(
-            name=f"Demonstration {now:%Y-%m-%d %H:%M:%S}", kind="secret", scopes=["events:write"], now=now
-        )
+        name = f"Demonstration {now:%Y-%m-%d %H:%M:%S}"
+        with transaction.atomic():
+            key = access.create_key(name=name, kind="secret", scopes=["events:write"], now=now)
         try:
             sent = replay.replay(
                 purchases,
@@ -107,8 +114,8 @@ class Command(BaseCommand):
     def _publish_samples(self, now: datetime) -> None:
         with transaction.atomic():
             versions.activate(name="lead", title="Orders and interest", rules=RULES, mql_threshold=60, now=now)
-        for path in sorted(SAMPLES.glob("*.yaml")):
-            document = reading.read(path.read_text(encoding="utf-8"))
+        for name in JOURNEYS:
+            document = reading.read((SAMPLES / f"{name}.yaml").read_text(encoding="utf-8"))
             imported = importing.import_document(document, by="demonstration", publish=True, now=now)
             self.stdout.write(f"published {imported.slug} as version {imported.version}")
 

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import CommandParser
 
-from analytics import rebuild
+from analytics.counting import rebuild
+from contacts.management.manners import HouseCommand
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Recounts every counter from enrolments, journal, send log and feedback, says which were wrong, and puts the "
         "recount in their place."
     )
+    examples = (
+        "rebuild_counters --dry-run  # compare only",
+        "rebuild_counters  # compare, and take the recount",
+    )
+    exit_codes = {1: "--check found a counter that is wrong"}
+    json_of = "the differences as one JSON object"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="compare only; exit code 1 if a counter is wrong")
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--check", "--dry-run", action="store_true", dest="check", help="compare only; exit code 1 if one is wrong"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = rebuild.compare() if options["check"] else rebuild.replace()
+        if options["as_json"]:
+            self.tell(asdict(found), as_json=True)
+            if found.differences and options["check"]:
+                raise SystemExit(1)
+            return
         for wrong in found.differences:
-            where = " ".join(filter(None, (wrong.workflow or "(no journey)", wrong.step, wrong.metric)))
-            self.stdout.write(f"{where}: counted {wrong.counted}, the facts say {wrong.facts}")
+            self.stdout.write(wrong.said)
         if not found.differences:
             self.stdout.write(f"All counters are right: {found.facts} counted.")
         elif options["check"]:

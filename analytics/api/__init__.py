@@ -1,0 +1,1 @@
+"""The observatory over HTTP: one noun a file."""

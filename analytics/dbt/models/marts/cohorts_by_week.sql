@@ -1,0 +1,2 @@
+-- The same by weeks, which begin on Monday.
+{{ cohorts('week') }}

@@ -1,0 +1,1 @@
+"""Whether the house is well: queues, delays, alarms, the doctor."""

@@ -1,0 +1,1 @@
+"""The observatory's pages in the admin: one noun a file."""
