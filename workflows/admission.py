@@ -8,6 +8,7 @@ the priority of their version, then by age."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from contacts import chaos, clock, doorbell
+from workflows import signals
+from workflows.signals import Moved
 
 BELL = "workflows.admit"
 LANES = ("urgent", "bulk")
@@ -47,7 +50,7 @@ _RESUME = """
          LIMIT %(limit)s)
     UPDATE workflow_enrolments e SET state = 'active', held = false, capped = %(capped)s
      WHERE e.id = ANY(ARRAY(SELECT id FROM next))
-    RETURNING e.lane
+    RETURNING e.lane, e.version_id, e.step
 """
 
 _ADMIT = """
@@ -74,7 +77,7 @@ _ADMIT = """
          ORDER BY id FOR UPDATE SKIP LOCKED)
     UPDATE workflow_enrolments e SET state = 'active', wake_at = %(now)s, capped = %(capped)s
      WHERE e.id = ANY(ARRAY(SELECT id FROM mine))
-    RETURNING e.lane
+    RETURNING e.lane, e.version_id, e.step
 """
 USUAL_PRIORITY = 5
 
@@ -129,10 +132,10 @@ def admit(workflow_id: int, *, lanes: tuple[str, ...] = LANES, limit: int = BATC
         if free <= 0:
             return 0
         known: dict[str, Any] = {"workflow": workflow_id, "now": now, "capped": place.cap is not None}
-        moved = _move(_RESUME, {**known, "limit": free})
+        moved = _move(_RESUME, "waiting", {**known, "limit": free})
         if len(moved) < free and not place.braked:
             known |= {"lanes": list(lanes), "priority": USUAL_PRIORITY}
-            moved += _move(_ADMIT, {**known, "limit": free - len(moved)})
+            moved += _move(_ADMIT, "pending", {**known, "limit": free - len(moved)})
         for lane in sorted(set(moved)):
             doorbell.ring_on_commit("workflows.advance", lane)
         return len(moved)
@@ -171,8 +174,17 @@ def _taken(workflow_id: int) -> int:
         return cursor.fetchone()[0]
 
 
-def _move(statement: str, known: dict[str, Any]) -> list[str]:
-    """The lanes of those who were moved."""
+def _move(statement: str, was: str, known: dict[str, Any]) -> list[str]:
+    """The lanes of those who were in the state `was`, and are active now; the counters hear of it."""
     with connection.cursor() as cursor:
         cursor.execute(statement, known)
-        return [lane for (lane,) in cursor.fetchall()]
+        moved = cursor.fetchall()
+    if moved:
+        places = Counter((version_id, step) for _, version_id, step in moved)
+        deltas = tuple(
+            Moved(known["workflow"], version_id, step, state, sign * amount)
+            for (version_id, step), amount in sorted(places.items())
+            for state, sign in ((was, -1), ("active", 1))
+        )
+        signals.enrolments_moved.send(sender=None, deltas=deltas, now=known["now"])
+    return [lane for lane, _, _ in moved]

@@ -18,9 +18,9 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from contacts import chaos, clock
+from contacts import chaos, clock, tracing
 from contacts.conditions import Aliases, compile_condition
-from workflows import archiving, moves, pausing, versions
+from workflows import archiving, lateness, moves, pausing, versions
 from workflows.failures import failing
 from workflows.moves import Batch, Claimed
 from workflows.steps.base import Advance, Cohort, Leave, Member
@@ -71,7 +71,8 @@ def _claim(lane: str, now: datetime, limit: int, *, among: Sequence[int] | None 
         cursor.execute(
             f"""
             SELECT id, {version}, contact_id, step, seq, waiting_since IS NOT NULL, trigger::text,
-                   entered_at, waiting_since, attempts, workflow_id,
+                   entered_at, waiting_since, attempts, CASE WHEN state = 'waiting' THEN wake_at END, state,
+                   workflow_id,
                    workflow_id IN (SELECT w.id FROM workflows w WHERE w.status <> 'live')
               FROM workflow_enrolments e
              WHERE lane = %s AND state IN ('active', 'waiting') AND NOT held AND wake_at <= %s {mine}
@@ -100,6 +101,12 @@ def _claim(lane: str, now: datetime, limit: int, *, among: Sequence[int] | None 
 
 
 def _advance(lane: str, claimed: list[Claimed], now: datetime, *, steps: int) -> None:
+    came_from = partial(tracing.of, "enrolment", [row.id for row in claimed])
+    with tracing.batch("engine.advance", links=came_from, size=len(claimed), lane=lane):
+        _take_steps(lane, claimed, now, steps)
+
+
+def _take_steps(lane: str, claimed: list[Claimed], now: datetime, steps: int) -> None:
     batch = Batch(lane, now)
     timezones = _once(partial(_timezones, [row.contact_id for row in claimed]))
     groups = _grouped(claimed)
@@ -114,6 +121,7 @@ def _advance(lane: str, claimed: list[Claimed], now: datetime, *, steps: int) ->
         if not groups or taken == steps:
             break
     moves.write(batch)
+    lateness.tell(lane, claimed, now=now)
 
 
 def _grouped(rows: Iterable[Claimed]) -> dict[tuple[int, str], list[Claimed]]:

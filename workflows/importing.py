@@ -51,7 +51,7 @@ def import_document(document: Any, *, by: str, publish: bool, now: datetime) -> 
         if "workflow" in document:
             for template in _templates(document.get("templates") or []):
                 _save(template, now)
-        workflow = publishing.save_draft(definition=definition, now=now)
+        workflow = publishing.save_draft(definition=definition, now=now, by=by, what="Imported from a file")
         if "workflow" in document and document.get("cases"):
             _keep_tests(workflow, document, by=by, now=now)
         problems = validate(workflow.draft)

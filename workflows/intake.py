@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection
 
-from contacts import chaos, clock
+from contacts import chaos, clock, tracing
 from contacts.conditions import Aliases, compile_condition
 from contacts.conditions.fragment import TRUE
 from contacts.conditions.tracing import shortened, trace
@@ -89,6 +89,18 @@ def _match(lane: str, shards: list[int], limit: int) -> bool:
     chaos.point("intake.taken")
     if not taken:
         return False
+    with tracing.batch("intake.match", links=partial(_contexts, events), size=taken, lane=lane):
+        _start(lane, events, now)
+    chaos.point("intake.matched")
+    return True
+
+
+def _contexts(events: list[Event]) -> list[str]:
+    return tracing.of_events([event.id for event in events], [event.recorded_at for event in events])
+
+
+def _start(lane: str, events: list[Event], now: datetime) -> None:
+    """What follows from these events: looks at waits and exits, and enrolments."""
     watch_checks.after_events(
         [(event.contact_id, event.type, event.occurred_at) for event in events if event.watched], lane=lane, now=now
     )
@@ -97,8 +109,6 @@ def _match(lane: str, shards: list[int], limit: int) -> bool:
     if candidates:
         claimed = _claim(candidates, now)
         _enrol(lane, [event for event in candidates if event.id in claimed], triggers, paused, now)
-    chaos.point("intake.matched")
-    return True
 
 
 def _is_machine(event: Event) -> bool:

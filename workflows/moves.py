@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -13,8 +12,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from contacts import chaos
-from workflows import admission, condition_nodes, signals, timers, versions
-from workflows.signals import Moved
+from workflows import admission, condition_nodes, move_counts, signals, timers, versions
 from workflows.steps.base import Advance, Effect, KeepWaiting, Outcome, WaitUntil
 
 
@@ -31,6 +29,8 @@ class Claimed(NamedTuple):
     entered_at: datetime
     waiting_since: datetime | None
     attempts: int
+    woke_at: datetime | None = None  # of a wait that is claimed because its time has come
+    state: str = ""  # as the claim found it; empty: a step of this batch brought it here, or it had failed
 
 
 class Kind(NamedTuple):
@@ -196,8 +196,8 @@ def write(batch: Batch) -> None:
         raise RuntimeError(f"{len(last) - moved} enrolments moved under our lock")
     for effect in sorted(batch.effects, key=lambda effect: effect.__name__):
         effect.apply(batch.effects[effect], batch.now)
-    counts = _counts(batch, {version_id: version.workflow_id for version_id, version in compiled.items()})
-    deltas = tuple(Moved(*where, amount) for where, amount in sorted(counts.items()))
+    standing = move_counts.standing(batch, (move.kind for move, seq in zip(batch.moves, was, strict=True) if seq >= 0))
+    deltas = move_counts.told(batch, compiled, standing)
     signals.enrolments_moved.send(sender=None, deltas=deltas, now=batch.now)
     final = {number for kind, number in batch.kinds.items() if kind.state in ("completed", "exited")}
     ended = [move.claimed.contact_id for move in batch.moves if move.kind in final]
@@ -210,29 +210,12 @@ def write(batch: Batch) -> None:
     chaos.point("engine.applied")
 
 
-def _counts(batch: Batch, workflow_ids: Mapping[int, int]) -> Counter[tuple[int, int, str, str]]:
-    """(workflow, version, step, metric): who arrived at each step and how they left it, and whose journey ended how."""
-    arrivals = (move.claimed for move in batch.moves if not move.claimed.resumed)
-    counts: Counter[tuple[int, int, str, str]] = Counter()
-    for (version_id, step), amount in Counter((row.version_id, row.step) for row in arrivals).items():
-        counts[(workflow_ids[version_id], version_id, step, "entered")] += amount
-    named = list(batch.kinds)
-    for number, amount in Counter(move.kind for move in batch.moves).items():
-        kind = named[number]
-        workflow_id = workflow_ids[kind.version_id]
-        if kind.outcome == "advanced":
-            counts[(workflow_id, kind.version_id, kind.step, f"left:{kind.port}")] += amount
-        if kind.state == "completed":
-            counts[(workflow_id, kind.version_id, "", "completed")] += amount
-        elif kind.state == "exited":
-            counts[(workflow_id, kind.version_id, "", f"exited:{kind.exit_reason}")] += amount
-    return counts
-
-
 def _keep_waiting(batch: Batch) -> None:
     """Who waits on keeps the arrival in the journal, and comes back later. One statement, or none."""
     if not batch.kept:
         return
+    if deltas := move_counts.back_to_waiting(row for row, _ in batch.kept):
+        signals.enrolments_moved.send(sender=None, deltas=deltas, now=batch.now)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE workflow_enrolments e SET state = 'waiting', wake_at = d.wake_at, held = e.capped, attempts = 0"

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
 
+from contacts import transactions
 from contacts.transactions import sqlstate
 
 Result = TypeVar("Result")
@@ -20,9 +21,10 @@ def run(work: Callable[[], Result], *, attempts: int = 12) -> Result:
     """`work` in a transaction of its own. Raises the last failure after `attempts`."""
     for attempt in range(1, attempts + 1):
         try:
-            with transaction.atomic(durable=True):
+            with transactions.opening() as begin, transaction.atomic(durable=True):
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                begin()
                 return work()
         except OperationalError as error:
             if sqlstate(error) not in {SERIALIZATION_FAILURE, DEADLOCK} or attempt == attempts:

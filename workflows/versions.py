@@ -44,6 +44,7 @@ class CompiledVersion:
     steps: Mapping[str, CompiledStep]
     max_duration: timedelta | None
     exits: tuple[Rule, ...] = ()  # goals, then disqualifications
+    splits: bool = False  # whether it has an experiment
 
     def is_over(self, entered_at: datetime, now: datetime) -> bool:
         """Whether somebody has been under way for longer than the version allows."""
@@ -57,6 +58,18 @@ class CompiledVersion:
 def load(version_ids: Iterable[int]) -> dict[int, CompiledVersion]:
     """The compiled versions; those not met before in this process are read with one statement each, once."""
     return {version_id: _load(version_id) for version_id in set(version_ids)}
+
+
+def splitting(version_ids: Iterable[int]) -> set[int]:
+    """Those of them that have an experiment."""
+    return {version_id for version_id in set(version_ids) if _splits(version_id)}
+
+
+def _splits(version_id: int) -> bool:
+    try:
+        return _load(version_id).splits
+    except WorkflowVersion.DoesNotExist:
+        return False  # of a message that was made by hand, under a name that no workflow knows
 
 
 @lru_cache(maxsize=2000)
@@ -92,4 +105,5 @@ def compile_version(version: WorkflowVersion) -> CompiledVersion:
         steps=steps,
         max_duration=window(longest, speed=installation.TIME_SPEED) if longest else None,
         exits=exit_rules.compile_rules(definition.exit),
+        splits=any(step.kind.key == "experiment" for step in steps.values()),
     )

@@ -68,6 +68,11 @@ def refusal(name: str) -> str:
     return REFUSALS.get(name) or name.replace("_", " ")
 
 
+def refusal_name(name: str) -> str:
+    """The same in a word or two, for a pill."""
+    return "Re-entry" if name == "re_entry" else name.replace("_", " ").capitalize()
+
+
 def icon(step_type: str) -> tuple[str, str]:
     """Its icon and tone."""
     return STEPS.get(step_type, ("", "play_arrow", "violet"))[1:]
@@ -97,7 +102,7 @@ def journal(step_type: str, outcome: str, port: str, detail: Mapping[str, Any]) 
             port, "The wait was over: went on"
         )
     if port and port != "next":
-        return f"Took the way “{port}”"
+        return f"Took the path “{port}”"
     words = STEPS.get(step_type)
     if detail.get("skipped"):
         return f"Skipped: {str(detail['skipped']).replace('_', ' ')}"

@@ -168,8 +168,8 @@ class Diff(APIView):
         ],
     )
     def get(self, request: Request, pk: str) -> Response:
-        version, asked = find(pk), request.query_params.get("against", "")
-        if asked and not (asked.isascii() and asked.isdigit() and len(asked) <= 18):
+        version, asked = find(pk), request.query_params.get("against")
+        if asked is not None and not (asked.isascii() and asked.isdigit() and len(asked) <= 18):
             raise BadRequest(faults=[Fault("type", "expected the id of a version", ("against",))])
         active = Ruleset.objects.filter(name=version.name, state="active").first()
         against = find(asked) if asked else active

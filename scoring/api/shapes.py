@@ -38,14 +38,14 @@ class Conflict(exceptions.APIException):
 class DecayShape(serializers.Serializer[Any]):
     """`period` is an ISO 8601 duration: the half-life, or the time until nothing is left."""
 
-    type = serializers.ChoiceField(KINDS)
+    type = serializers.ChoiceField(KINDS, required=False)
     period = serializers.CharField(required=False)
 
 
 class RepeatShape(serializers.Serializer[Any]):
     """`period` goes with once_per."""
 
-    policy = serializers.ChoiceField(REPEATS)
+    policy = serializers.ChoiceField(REPEATS, required=False)
     period = serializers.CharField(required=False)
 
 

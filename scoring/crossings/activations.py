@@ -13,7 +13,9 @@ from scoring.rulesets.rules import Ruleset
 
 # The parts of every version count: a combined score may have had others once.
 _HISTORY = """
-    SELECT s.id, s.name, s.activated_at, s.on_activation = 'rebase', s.mql_threshold FROM scoring_rulesets s
+    SELECT s.id, s.name, s.activated_at, s.on_activation = 'rebase', s.mql_threshold,
+           ARRAY(SELECT jsonb_object_keys(s.parts))
+      FROM scoring_rulesets s
      WHERE s.activated_at IS NOT NULL
        AND (s.name = %(name)s OR s.name IN (SELECT jsonb_object_keys(own.parts) FROM scoring_rulesets own
                                              WHERE own.name = %(name)s AND own.activated_at IS NOT NULL))
@@ -23,18 +25,20 @@ _HISTORY = """
 
 @dataclass(frozen=True)
 class Activation:
-    """A version `ruleset_id` of the score `name` became active."""
+    """A version `ruleset_id` of the score `name`, combined of `parts`, became active."""
 
     ruleset_id: int
     name: str
     at: datetime
     rebases: bool
     threshold: float
+    parts: Collection[str]
 
 
 @dataclass(frozen=True)
 class History:
-    """Every activation of a score and of its parts, in their order; the last is that under which it stands now."""
+    """Every activation of a score and of what was ever a part of it, in their order; the last is that under which it
+    stands now."""
 
     name: str
     activations: tuple[Activation, ...]
@@ -57,8 +61,16 @@ class History:
         return sum(each.at <= at for each in self.activations)
 
     def rebases(self, start: int) -> list[int]:
-        """The places, from `start` on, of those that put people elsewhere in silence."""
-        return [place for place, each in enumerate(self.activations) if place >= start and each.rebases]
+        """The places, from `start` on, of those that put people elsewhere in silence: its own, and those of its parts.
+        What was no part by the version of then moved nobody, though another version is combined of it."""
+        found, parts = [], frozenset[str]()
+        for place, each in enumerate(self.activations):
+            is_own = each.name == self.name
+            if is_own:
+                parts = frozenset(each.parts)
+            if place >= start and each.rebases and (is_own or each.name in parts):
+                found.append(place)
+        return found
 
     def rules_after(self, counts: Collection[int]) -> Mapping[int, Ruleset | None]:
         """The rules of the score when it had gone through so many activations, for each of `counts`; None: it had none

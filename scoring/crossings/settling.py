@@ -82,14 +82,14 @@ def settle(
                 for place, side in sides.items()
                 if _is_watched(place[1], before, declared, moment.at) and _is_armed(side, before, moment.at)
             ]
-            crossed = _crossed(before, watched_before, sides, moment.at)
+            crossed = _crossed(before, watched_before, sides, known, moment.at)
             if crossed:
                 told.append((before, [_crossing(place, sides[place], score) for place, score in crossed]))
                 sides |= {place: turned(sides[place], now, history.latest_id) for place, _ in crossed}
         after = rules[moment.count]
         if after is not None:
             watched_after = [place for place in sides if _is_watched(place[1], after, declared, moment.at)]
-            for place, _ in _crossed(after, watched_after, sides, moment.at):
+            for place, _ in _crossed(after, watched_after, sides, known, moment.at):
                 sides[place] = replace(sides[place], above=not sides[place].above)
         settled |= {place: replace(side, ruleset_id=history.latest_id) for place, side in sides.items()}
     return settled, told
@@ -130,14 +130,20 @@ def _is_armed(side: Side, ruleset: Ruleset, at: datetime) -> bool:
 
 
 def _crossed(
-    ruleset: Ruleset, places: Collection[Place], sides: Mapping[Place, Side], at: datetime
+    ruleset: Ruleset,
+    places: Collection[Place],
+    sides: Mapping[Place, Side],
+    known: Mapping[Place, Side],
+    at: datetime,
 ) -> list[tuple[Place, float]]:
-    """Who stood across at that instant, by what was known then, with their scores, in the order of the ids. (Who was
-    told of a turn after it, by rules that were about to be replaced, is looked at then.)"""
+    """Who stood across at that instant, by what was known then, with their scores, in the order of the ids.
+
+    Who had been told of a turn after it, by rules that were about to be replaced, is looked at then: that is `known`.
+    The turns that are only told now, in `sides`, were due by their instant, and make nobody look later."""
     groups: dict[datetime, list[Place]] = defaultdict(list)
     for place in places:
-        side = sides[place]
-        groups[max(at, side.turned_at) if side.turned_at else at].append(place)
+        turned_at = known.get(place, BELOW).turned_at
+        groups[at if turned_at is None else max(at, turned_at)].append(place)
     crossed = []
     for instant, group in groups.items():
         found = scores.under(ruleset, contact_ids={contact_id for contact_id, _ in group}, at=instant, known_by=instant)

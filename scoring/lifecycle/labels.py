@@ -11,6 +11,7 @@ from asgiref.local import Local
 from django.core.signals import request_finished, request_started
 from django.db import connection
 
+from contacts import audit, authority
 from contacts.conditions import Problem
 from scoring.models.lifecycle import STAGES
 from scoring.rulesets.rules import BadRules
@@ -48,7 +49,8 @@ def labels() -> Mapping[str, str]:
 
 def rename(given: Mapping[str, str]) -> None:
     """Call these stages so, in the caller's transaction; an empty text is our own word again, and who is not named
-    keeps theirs. Two statements. Raises BadRules."""
+    keeps theirs. Two statements, and one for the audit log. Raises BadRules, NotAllowed."""
+    authority.require("scoring.change_stagelabel")
     problems = [Problem(f"labels.{stage}", "wrong_value", "no such stage") for stage in given if stage not in STAGES]
     words = {stage: word.strip() for stage, word in given.items()}
     for stage, word in words.items():
@@ -63,6 +65,7 @@ def rename(given: Mapping[str, str]) -> None:
     if problems:
         raise BadRules(problems)
     own = {stage: word for stage, word in words.items() if word and word != OURS[stage]}
+    before, after = audit.changed(dict(labels()), wanted)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM lifecycle_stage_labels WHERE stage = ANY(%s)", [sorted(words.keys() - own.keys())])
         cursor.execute(
@@ -70,6 +73,8 @@ def rename(given: Mapping[str, str]) -> None:
             " ON CONFLICT (stage) DO UPDATE SET label = EXCLUDED.label",
             [list(own), list(own.values())],
         )
+    if after:
+        audit.note("stage_labels.changed", of=("stage_labels", "all"), before=before, after=after)
     _forget()
 
 

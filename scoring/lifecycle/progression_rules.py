@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection
 from django.utils.text import slugify
 
+from contacts import audit, authority
 from contacts.conditions import Problem
 from scoring.crossings import thresholds
 from scoring.lifecycle.causes import EventHappened, Progression, ScoreReached, parse_progression
@@ -24,6 +25,7 @@ from scoring.rulesets.rules import LEAD, BadRules
 log = logging.getLogger(__name__)
 
 MOST = 100
+CHANGE = "scoring.change_progressionrule"
 BUILT_IN: Mapping[str, Progression] = {
     rule.key: rule
     for rule in [
@@ -81,6 +83,7 @@ def save(raw: Mapping[str, Any], *, by: str, now: datetime, key: str = "") -> Pr
     included). `raw` {name, cause, from_stages, to_stage, is_active?, position?}; a new rule without a position comes
     last. `by` is a person's or key's name. A threshold of its own is watched from now on. Raises BadRules with every
     mistake; LookupError for a key that no rule has."""
+    authority.require(CHANGE)
     _hold()
     rules = every()
     before = next((rule for rule in rules if rule.key == key), None)
@@ -93,21 +96,25 @@ def save(raw: Mapping[str, Any], *, by: str, now: datetime, key: str = "") -> Pr
     rule = parse_progression({"position": place, **raw, "key": key or _new_key(raw.get("name"), rules)})
     _write([replace(rule, changed_by=by)])
     _watch(rule.key, rule, now)
+    _note("saved", rule.key, before, rule)
     return rule
 
 
 def switch(key: str, *, on: bool, by: str, now: datetime) -> None:
     """Put a rule in force, or out of it, in the caller's transaction. Raises LookupError."""
+    authority.require(CHANGE)
     _hold()
     rule = find(key)
     if rule is None:
         raise LookupError(f"no progression rule {key}")
     _write([replace(rule, is_active=on, changed_by=by)])
     _watch(key, replace(rule, is_active=on), now)
+    _note("switched", key, rule, replace(rule, is_active=on))
 
 
 def raise_above(key: str, *, by: str) -> None:
     """Let a rule stand one place higher, in the caller's transaction. Raises LookupError."""
+    authority.require(CHANGE)
     _hold()
     rules = list(every())
     place = next((place for place, rule in enumerate(rules) if rule.key == key), None)
@@ -122,6 +129,7 @@ def raise_above(key: str, *, by: str) -> None:
 
 def remove(key: str, *, now: datetime) -> None:
     """Take a rule away, in the caller's transaction; of a built-in one, what was changed of it. Raises LookupError."""
+    authority.require(CHANGE)
     _hold()
     rule = find(key)
     if rule is None:
@@ -129,6 +137,27 @@ def remove(key: str, *, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM lifecycle_progression_rules WHERE key = %s", [key])
     _watch(key, BUILT_IN.get(key), now)
+    _note("removed", key, rule, BUILT_IN.get(key))
+
+
+def _note(deed: str, key: str, before: Progression | None, after: Progression | None) -> None:
+    name = (after or before or BUILT_IN[key]).name
+    audit.note(
+        f"progression_rule.{deed}", of=("progression_rule", key), name=name, before=_told(before), after=_told(after)
+    )
+
+
+def _told(rule: Progression | None) -> dict[str, Any] | None:
+    if rule is None:
+        return None
+    return {
+        "name": rule.name,
+        "cause": dict(rule.written),
+        "from": sorted(rule.from_stages),
+        "to": rule.to_stage,
+        "active": rule.is_active,
+        "place": rule.position,
+    }
 
 
 def _watch(key: str, rule: Progression | None, now: datetime) -> None:

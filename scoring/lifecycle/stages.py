@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import events
+from contacts import authority, events
 from contacts.conditions import Sql
 from scoring.lifecycle.labels import label, labels
 from scoring.models.lifecycle import NO_STAGE, STAGES
@@ -57,7 +57,9 @@ def move(
     Each move is a row of the log and the contact's own event `lifecycle_changed` {"from", "to", "reason"} in `lane`
     (urgent · bulk). `only_from` leaves contacts of other stages where they are (NO_STAGE: those that never had one).
     `actor` is the name of the user or key who did it by hand. Locks the contacts in the order of their ids. Raises
-    ValueError for a stage that does not exist."""
+    ValueError for a stage that does not exist, NotAllowed where somebody did it by hand who may not."""
+    if actor:
+        authority.require("contacts.change_contact")
     if to_stage not in STAGES:
         raise ValueError(f"unknown lifecycle stage {to_stage!r}: expected one of {', '.join(STAGES)}")
     moves = [

@@ -23,7 +23,7 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 def way(source: str, actor: str = "") -> str:
     """Completes "by …": `rule:demo` -> `the rule demo`; who did it by hand comes with their name."""
     kind, _, name = source.partition(":")
-    said = _WAYS.get(kind, source).format(name=name)
+    said = _WAYS[kind].format(name=name) if kind in _WAYS else source
     by = actor.partition(":")[2] or actor
     return (
         f"{by} ({said})" if by and kind in ("api", "admin", "import") else f"{said}, asked for by {by}" if by else said

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -15,12 +13,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from contacts import clock
+from contacts import clock, personal, spreadsheets
 from contacts.downloads import download
 from contacts.models import Segment
 from contacts.pages.changelists import ReadOnlyAdmin
 from contacts.pages.contacts import full_name
-from contacts.spreadsheets import safe_cell
 from scoring.lifecycle import stages
 from scoring.models import ScoreCrossing
 from scoring.pages import distribution_chart, ranking, score_card
@@ -139,11 +136,11 @@ def _rows(places: tuple[Place, ...]) -> list[dict[str, Any]]:
 
 
 def _lines(places: tuple[Place, ...]) -> Iterator[str]:
-    text = io.StringIO()
-    write = csv.writer(text).writerow
-    write(COLUMNS)
-    for place in places:
-        contact = place.contact
-        names = [safe_cell(str(each)) for each in (contact.public_id, contact.external_id, contact.email)]
-        write([place.rank, *names, place.score, place.stage, safe_cell(place.reason), round(place.change, 6)])
-    yield text.getvalue()
+    yield spreadsheets.lines([COLUMNS])
+    yield spreadsheets.lines(_cells(place) for place in places)
+
+
+def _cells(place: Place) -> tuple[object, ...]:
+    contact = place.contact
+    names = (contact.public_id, personal.address(contact.external_id), personal.address(contact.email))
+    return (place.rank, *names, place.score, place.stage, place.reason, round(place.change, 6))

@@ -17,6 +17,7 @@ from contacts.pages import floors
 from contacts.pages.cells import link, moment, pill
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.pages.contacts import contact_ids_of, names_of
+from contacts.pages.floors import Sample
 from scoring.lifecycle import stages, wording
 from scoring.models import LifecycleEvent
 from scoring.pages import funnel, moving
@@ -41,6 +42,7 @@ class LifecycleEventAdmin(RecordAdmin):
         "trending_up",
         "Nobody has moved yet",
         "When a score crosses the threshold, or a journey moves somebody, the move is kept here for ever.",
+        deed=Sample("Look at the scoring rules", "admin:scoring_ruleset_changelist", "scoring.view_ruleset"),
     )
 
     def get_urls(self) -> list[Any]:

@@ -16,6 +16,7 @@ from django.db import connection
 
 from contacts.conditions import Condition, Sql, compile_condition
 from contacts.conditions.fragment import TRUE
+from contacts.conditions.sql import FURTHEST_AHEAD
 from contacts.patience import at_most
 from scoring.projection import compiler, everybody
 from scoring.projection.everybody import TRUE_OF_ANYBODY
@@ -140,13 +141,21 @@ def _few(chosen: Sql) -> list[int] | None:
 
 def _looked_into(ruleset: Ruleset, chosen: Sql, *, at: datetime, limit: int, look: int) -> tuple[Row, ...] | None:
     """The first `limit`, if those with the highest `look` ceilings tell who they are; None if they do not."""
-    ceilings = everybody.ceilings(ruleset, at=at, limit=look)
+    ceilings = everybody.ceilings(ruleset, at=at, limit=look, latest=_hardly_anything_after(at))
     with connection.cursor() as cursor:
         cursor.execute(ceilings.text, ceilings.params)
         highest = cursor.fetchall()
     found = _scored(ruleset, [contact_id for contact_id, _ in highest], chosen, at=at, limit=limit)
     out_of_sight = max(_ceiling_of_nothing(ruleset), highest[-1][1] if len(highest) == look else float("-inf"))
     return found if len(found) == limit and found[-1].score > out_of_sight + 2 * _MARGIN else None
+
+
+def _hardly_anything_after(at: datetime) -> bool:
+    """Whether the newest event was recorded before `at`, or a little later; guessed wrong, more is looked into."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT recorded_at FROM contact_events ORDER BY id DESC LIMIT 1")
+        newest = cursor.fetchone()
+    return newest is None or newest[0] <= at + FURTHEST_AHEAD
 
 
 def _scored(ruleset: Ruleset, contact_ids: Sequence[int], chosen: Sql, *, at: datetime, limit: int) -> tuple[Row, ...]:

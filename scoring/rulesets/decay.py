@@ -8,6 +8,7 @@ step       whole until the period has passed, 0 from then on
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from contacts.durations import BadDuration, parse_duration
@@ -15,6 +16,7 @@ from contacts.durations import BadDuration, parse_duration
 KINDS = ("none", "half_life", "linear", "step")
 # PostgreSQL refuses a power that underflows to zero; 2^-1000 is zero to everybody who looks at a score.
 MOST_HALVINGS = 1000.0
+_LN2 = math.log(2.0)  # in PostgreSQL exp() costs half of what power() does
 
 
 class BadDecay(ValueError):
@@ -71,7 +73,7 @@ def remaining_sql(decay: Decay, age: str) -> str:
     """The same as a float8 expression over `age`, a float8 expression of seconds."""
     seconds = f"{decay.seconds!r}::float8"
     if decay.kind == "half_life":
-        return f"power(2::float8, -LEAST({age} / {seconds}, {MOST_HALVINGS!r}))"
+        return f"exp(-LEAST({age} * {_LN2 / decay.seconds!r}::float8, {MOST_HALVINGS * _LN2!r}::float8))"
     if decay.kind == "linear":
         return f"GREATEST(0::float8, 1 - {age} / {seconds})"
     if decay.kind == "step":

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Max
 
-from contacts import doorbell
+from contacts import audit, authority, doorbell
 from contacts.conditions import Problem
 from scoring.crossings.checks import BELL
 from scoring.models import Ruleset, ScoringRule
@@ -172,8 +172,13 @@ def spelled(written: Written) -> dict[str, Any]:
 
 
 def _activate(ruleset: Ruleset, on_activation: str | None, *, now: datetime, by: str) -> int:
+    authority.require("scoring.change_ruleset", "scoring.add_ruleset")
     _one_at_a_time(ruleset.name)
     versions = Ruleset.objects.filter(name=ruleset.name)
+    held = versions.filter(state="active").values_list("version", flat=True).first()
+    before = None if held is None else {"version": held}
+    after = {"version": ruleset.version, "on_activation": on_activation or ruleset.on_activation}
+    audit.note("ruleset.activated", of=("ruleset", ruleset.name), name=ruleset.title, before=before, after=after)
     versions.filter(state="active").update(state="retired", recheck_after=None)
     versions.filter(pk=ruleset.pk).update(
         state="active",

@@ -134,9 +134,11 @@ def test_only_a_live_journey_takes_people_in(boss, journey, now):
 def save_and_publish(boss: Client, journey: Workflow, document: dict):
     from workflows.spelling import spelled
 
-    address = reverse("admin:workflows_workflow_change", args=[journey.pk])
+    address = reverse("admin:workflows_workflow_text", args=[journey.pk])
     return boss.post(
-        address, {"draft": spelled(document), "revision": journey.draft_revision, "_publish": ""}, follow=True
+        address,
+        {"draft": spelled(document), "as": "json", "revision": journey.draft_revision, "_publish": ""},
+        follow=True,
     )
 
 

@@ -96,12 +96,12 @@ def test_the_figures_are_those_of_the_facts(maya, town):
 
 
 def test_the_page_costs_the_same_however_much_was_sent(maya, town, django_assert_max_num_queries):
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):  # one of them for the line about alerts above every page
         maya.get(reverse(PAGE))
     for n in range(40):
         tally("accepted", 10, days_ago=n % 14, sending=f"d{n}.example", receiving=["gmail", "gmx", "apple"][n % 3])
         SendingDomain.objects.create(domain=f"d{n}.example", created_at=clock.now(), warm_up_steps=[10, 20])
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):  # one of them for the line about alerts above every page
         page = maya.get(reverse(PAGE))
     assert len(page.context["warming"]) == 40
 
@@ -144,7 +144,7 @@ def test_the_menu_and_the_page_say_what_is_the_matter(maya, town, settings):
     assert kinds == ["provider", "in_doubt", "webhooks"]
     trouble.forget()
     page = maya.get(reverse(PAGE)).content.decode()
-    assert "sendgrid refuses us" in page
+    assert "SendGrid refuses us" in page
     assert "the oldest for 3 h 0 min" in page
     assert '<span class="cl-pill cl-bad cl-badge">3<' in page
     Provider.objects.filter(pk="sendgrid").update(stopped_at=None)
@@ -174,6 +174,16 @@ def test_bars_stand_upon_each_other_and_end_at_a_round_number():
     chart = charts.bars(days, [charts.Series("a", "good", [30]), charts.Series("b", "bad", [10])])
     assert chart.ticks == ["40", "20", "0"]
     assert [(part.tone, part.top, part.height) for part in chart.days[0].parts] == [("good", 25, 75), ("bad", 0, 25)]
+
+
+def test_a_line_goes_from_day_to_day_and_crosses_a_day_that_is_alone():
+    days = [date(2025, 3, 8), date(2025, 3, 9)]
+    (line,) = charts.lines(days, [charts.Series("a", "good", [30, 10])]).lines
+    assert line.points == "0.5,0.0 1.5,66.67"
+    (line,) = charts.lines(days[:1], [charts.Series("a", "good", [30])]).lines
+    assert line.points == "0,0.0 1,0.0"  # one point would be drawn as nothing
+    (line,) = charts.lines([], [charts.Series("a", "good", [])]).lines
+    assert line.points == ""
 
 
 @pytest.mark.parametrize(("most", "top"), [(0, 2), (2, 2), (3, 4), (41, 60), (1_000, 1_000), (11_700, 12_000)])

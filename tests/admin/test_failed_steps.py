@@ -8,7 +8,6 @@ from django.urls import reverse
 from contacts import clock
 from tests import journeys
 from tests.journeys import definition, step
-from workflows.failures import dead_letters
 from workflows.models import DeadLetter, Enrolment, EnrolmentBrake, Workflow
 from workflows.steps.add_tag import AddTag
 
@@ -37,7 +36,9 @@ def select(client, ids: list[int], deed: str, **more: str):
 
 
 def letters() -> list[int]:
-    return list(DeadLetter.objects.order_by("pk").values_list("pk", flat=True))
+    """Of those who failed here; others failed in the town before."""
+    mine = DeadLetter.objects.filter(error="ZeroDivisionError")
+    return list(mine.order_by("pk").values_list("pk", flat=True))
 
 
 def test_the_list_shows_who_failed_where_and_why(maya, failed):
@@ -68,7 +69,7 @@ def test_more_than_a_request_can_take_are_taken_in_turns(maya, failed, monkeypat
     monkeypatch.setattr("workflows.pages.failures.IN_ONE_REQUEST", 2)
     page = select(maya, letters(), "retry")
     assert "Tried again: 2." in page and "the oldest 2" in page
-    assert DeadLetter.objects.get(state="open").pk == letters()[2]
+    assert list(DeadLetter.objects.filter(state="open", pk__in=letters()).values_list("pk", flat=True)) == letters()[2:]
 
 
 def test_one_is_decided_on_its_page_and_only_once(maya, failed):
@@ -79,7 +80,7 @@ def test_one_is_decided_on_its_page_and_only_once(maya, failed):
 
 
 def test_what_is_decided_leaves_the_list_and_is_found_by_its_state(maya, failed):
-    select(maya, letters(), "exit")
+    select(maya, list(DeadLetter.objects.values_list("pk", flat=True)), "exit")
     assert "Nobody to decide about" in maya.get(reverse(LIST)).content.decode()
     assert maya.get(reverse(LIST), {"state": "exited"}).content.decode().count("ZeroDivisionError") == 3
 
@@ -98,7 +99,7 @@ def test_whoever_may_only_look_decides_nothing(staff, failed):
     assert "Try again" not in page
     assert viewer.post(reverse("admin:workflows_deadletter_decide", args=[letters()[0], "exit"])).status_code == 403
     select(viewer, letters(), "exit")
-    assert dead_letters.count_open(dead_letters.Which()) == 3
+    assert DeadLetter.objects.filter(state="open", pk__in=letters()).count() == 3
 
 
 def test_a_deed_is_never_done_by_following_a_link(maya, failed):

@@ -172,7 +172,7 @@ def test_only_who_may_import_may_import(staff):
 
 
 def test_contacts_are_exported_from_the_admin(staff, town):
-    client = staff("contacts.export_contacts")
+    client = staff("contacts.export_contacts", "contacts.see_personal_data")
     assert client.get(reverse("admin:contacts_export")).status_code == 200
     answer = client.post(reverse("admin:contacts_export"), {"as": "csv"})
     text = b"".join(answer.streaming_content).decode()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 
-from contacts import access
+from contacts import access, clock
 from contacts.models import ApiKey
 from contacts.pages.keys import KINDS, SCOPES
 from delivery import wording
@@ -51,6 +52,41 @@ def test_a_write_key_has_the_one_scope_that_it_may_have(maya):
     assert ApiKey.objects.get(name="Web").scopes == list(access.WRITE_KEY_SCOPES)
 
 
+def test_a_key_may_end_by_itself_and_is_refused_from_then_on(maya):
+    before = clock.now()
+    page = maya.post(
+        reverse("admin:contacts_apikey_add"),
+        {"name": "Agency", "kind": "secret", "scopes": ["contacts:read"], "lifetime": "30"},
+    )
+    row = ApiKey.objects.get(name="Agency")
+    assert before + timedelta(days=30) <= row.expires_at <= clock.now() + timedelta(days=30)
+    assert f"{row.expires_at:%-d %b %Y, %H:%M}" in page.content.decode()
+    assert access.find_key(page.context["key"]) is not None
+    listed = reverse("admin:contacts_apikey_changelist")
+    for ends, said in ((timedelta(days=3), "Expires soon"), (timedelta(days=-1), "Expired")):
+        ApiKey.objects.filter(pk=row.pk).update(expires_at=clock.now() + ends)
+        assert said in maya.get(listed).content.decode()
+    assert access.find_key(page.context["key"]) is None
+
+
+def test_the_list_says_in_words_what_a_key_may_do(maya):
+    page = maya.get(reverse("admin:contacts_apikey_changelist")).content.decode()
+    assert "Read contacts, their timelines and scores; read messages, templates and suppressions; send events" in page
+
+
+@pytest.mark.parametrize("lifetime", ["soon", "-1", "100000000000"])
+def test_a_key_lives_as_long_as_the_form_offers_and_no_other_time(maya, lifetime):
+    data = {"name": "Odd", "kind": "server", "lifetime": lifetime}
+    assert "key" not in maya.post(reverse("admin:contacts_apikey_add"), data).context
+    assert not ApiKey.objects.filter(name="Odd").exists()
+
+
+def test_a_key_that_has_expired_already_is_not_made(db):
+    now = clock.now()
+    with pytest.raises(access.BadKeyRequest, match="expired already"):
+        access.create_key(name="Late", kind="secret", scopes=["admin"], now=now, expires_at=now)
+
+
 def test_the_page_offers_the_kinds_and_scopes_that_there_are():
     assert set(SCOPES) == set(access.SCOPES)
     assert set(KINDS) == set(access.KINDS)
@@ -85,9 +121,11 @@ def test_a_stopped_provider_is_resumed(maya):
     assert Provider.objects.get(pk="sendgrid").stopped_at is None
 
 
-def test_a_template_is_never_deleted(maya):
+def test_a_template_that_was_sent_is_never_deleted(maya):
     template = Template.objects.get(slug="thank-you")
-    assert maya.post(reverse("admin:delivery_template_delete", args=[template.pk]), {"post": "yes"}).status_code == 403
+    answer = maya.post(reverse("admin:delivery_template_delete", args=[template.pk]), {"post": "yes"})
+    assert "was sent already" in answer.content.decode()
+    assert Template.objects.filter(slug="thank-you").exists()
 
 
 def test_every_state_and_every_kind_of_feedback_has_words():

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
-from contacts.models import Contact, ContactTag, List, ListMember, Segment, Tag
+from contacts.models import AuditEntry, Contact, ContactTag, List, ListMember, Segment, Tag
 
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -94,6 +94,8 @@ def test_a_tag_shows_who_has_it_and_is_taken_from_one_or_from_everybody(maya, to
     answer = maya.post(page("tag", "take", tag.pk))
     assert f"{len(having) - 1} contacts had it" in said(answer)
     assert not Tag.objects.filter(name="vip").exists()
+    entry = AuditEntry.objects.get(what="tag.deleted")
+    assert (entry.actor, entry.object_id, entry.before) == ("maya", "vip", {"contacts": len(having) - 1})
 
 
 def test_who_may_only_look_changes_neither_lists_nor_tags(staff, town):

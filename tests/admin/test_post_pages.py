@@ -118,7 +118,7 @@ def test_a_deed_or_a_domain_that_there_is_not_is_not_found(maya, staff, domain):
 def test_the_list_of_domains_costs_the_same_however_many_there_are(maya, domain, django_assert_max_num_queries):
     for n in range(30):
         SendingDomain.objects.create(domain=f"d{n}.example", created_at=clock.now(), warm_up_steps=[10, 20])
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert maya.get(reverse("admin:delivery_sendingdomain_changelist")).status_code == 200
 
 
@@ -241,7 +241,7 @@ def test_a_messages_page_shows_the_mail_and_why_an_open_was_no_persons(maya, tow
 
 def test_doubts_are_listed_with_what_resolves_them(maya, staff, town, settings, django_assert_max_num_queries):
     url = reverse("admin:delivery_message_in_doubt")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page = maya.get(url)
     doubts = page.context["doubts"]
     assert {doubt.message_id for doubt in doubts} == listed(maya, state="in_doubt")
@@ -254,7 +254,7 @@ def test_doubts_are_listed_with_what_resolves_them(maya, staff, town, settings, 
 
 def test_a_page_of_messages_costs_the_same_however_they_are_asked_for(maya, town, django_assert_max_num_queries):
     for asked in ({}, {"state": "rejected"}, {"reason": "capped:frequency_cap", "day": "30", "provider": "sandbox"}):
-        with django_assert_max_num_queries(17):
+        with django_assert_max_num_queries(18):
             maya.get(MESSAGES, asked)
 
 
@@ -265,7 +265,7 @@ def test_a_provider_in_use_that_never_had_trouble_is_listed(maya, town, settings
     Provider.objects.all().delete()
     settings.EMAIL_PROVIDER, settings.EMAIL_FALLBACK_PROVIDER = "sandbox", "sendgrid"
     page = maya.get(reverse("admin:delivery_provider_changelist")).content.decode()
-    assert "Takes email" in page and "email, where sandbox cannot" in page and "Running" in page
+    assert "Takes email" in page and "email, where Sandbox cannot" in page and "Running" in page
 
 
 def test_a_provider_that_rests_says_who_takes_over_and_is_resumed(maya, town, settings):
@@ -277,7 +277,7 @@ def test_a_provider_that_rests_says_who_takes_over_and_is_resumed(maya, town, se
     page = maya.get(url).content.decode()
     assert "Resting" in page
     assert "It could not be reached, 4 times in a row" in page
-    assert "sandbox takes over what it did not start" in page
+    assert "Sandbox takes over what it did not start" in page
     maya.post(reverse("admin:delivery_provider_resume", args=["sendgrid"]))
     assert "Running" in maya.get(url).content.decode()
     Provider.objects.create(name="long-gone")
@@ -379,3 +379,12 @@ def test_an_address_is_released_with_a_reason(maya, town):
     assert (row.released_by, row.released_why) == ("maya", "she asked for it")
     page = maya.get(reverse("admin:delivery_suppression_change", args=[row.pk])).content.decode()
     assert "she asked for it" in page
+
+
+def test_a_suppression_says_in_words_where_it_came_from(maya, town):
+    Suppression.objects.update(source="webhook:sendgrid")
+    Suppression.objects.filter(pk=town.suppression.pk).update(source="one_click")
+    listed = maya.get(reverse("admin:delivery_suppression_changelist")).content.decode()
+    assert "A report of SendGrid" in listed and "webhook:sendgrid" not in listed
+    record = maya.get(reverse("admin:delivery_suppression_change", args=[town.suppression.pk])).content.decode()
+    assert "One-click unsubscribe" in record

@@ -17,7 +17,7 @@ from contacts.models import ConsentRecord, Contact, OptInRequest, PrivacyDeed
 DEEDS = {
     "erase": "contacts.erase_contact",
     "export": "contacts.export_contact",
-    "restrict": "contacts.change_contact",
+    "restrict": "contacts.restrict_contact",
     "opt_in": "contacts.change_contact",
 }
 

@@ -6,6 +6,10 @@ import pytest
 from django.urls import reverse
 
 from analytics.templatetags.start import age, shares
+from contacts import clock
+from delivery.models import SendLogEntry
+from workflows import gallery
+from workflows.models import DeadLetter, Enrolment, Workflow
 
 
 def test_the_numbers_are_those_of_the_tables(maya, town):
@@ -27,6 +31,34 @@ def test_an_installation_with_nothing_in_it_says_what_to_do_first(staff):
     page = staff().get(reverse("admin:index")).content.decode()
     assert "bin/up --demo" in page
     assert "import_contacts" in page
+
+
+def test_the_first_numbers_are_of_today_and_of_what_waits_for_somebody(maya, town):
+    midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    start = maya.get(reverse("admin:index")).context["start"]
+    assert start.live == Workflow.objects.filter(status="live").count() > 0
+    assert start.entered_today == Enrolment.objects.filter(entered_at__gte=midnight).count()
+    assert start.sent_today == SendLogEntry.objects.filter(kind="accepted", at__gte=midnight).count()
+    failed = DeadLetter.objects.filter(state="open").count()
+    assert failed and f"{failed} failed step{'s' if failed > 1 else ''}" in [str(each) for each in start.problems]
+
+
+def test_queues_in_which_nothing_waits_are_folded_away(maya):
+    page = maya.get(reverse("admin:index"))
+    start, shown = page.context["start"], page.content.decode()
+    busy, quiet = shown.split('id="start-queues"')[1].split("<details", 1)
+    waiting = [queue for queue in start.queues if queue.depth or queue.late]
+    assert 0 < len(waiting) < len(start.queues)
+    assert busy.split("</section>")[0].count("<tr>") == len(waiting) + 1
+    assert f"{len(start.queues) - len(waiting)} quiet queue" in quiet
+
+
+def test_a_new_installation_begins_with_the_gallery_for_whoever_writes_journeys(staff):
+    writer = staff("workflows.add_workflow", "workflows.view_workflow")
+    page = writer.get(reverse("admin:index")).content.decode()
+    begin = reverse("admin:workflows_workflow_add")
+    assert page.count(f'action="{begin}"') == len(gallery.samples()) >= 8
+    assert "Use this journey" not in staff("workflows.view_workflow").get(reverse("admin:index")).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,14 @@ def test_publishing_keeps_the_note_and_offers_a_plan_for_those_under_way(maya, t
     journey = Workflow.objects.get(pk=town.journey.pk)
     changed = {**journey.live_version.definition, "name": "Renamed"}
     assert Enrolment.objects.filter(workflow=journey, finished_at=None).exists()
-    data = {"draft": json.dumps(changed), "revision": journey.draft_revision, "_publish": "", "note": "A name"}
-    text = maya.post(reverse("admin:workflows_workflow_change", args=[journey.pk]), data, follow=True).content.decode()
+    data = {
+        "draft": json.dumps(changed),
+        "as": "json",
+        "revision": journey.draft_revision,
+        "_publish": "",
+        "note": "A name",
+    }
+    text = maya.post(reverse("admin:workflows_workflow_text", args=[journey.pk]), data, follow=True).content.decode()
     assert "under way in older versions" in text and page("plan", journey) in text
     journey.refresh_from_db()
     assert journey.live_version.note == "A name"
@@ -120,3 +126,12 @@ def test_only_who_may_publish_moves_people(staff, journey):
 def test_a_journey_that_was_never_published_has_no_plan(maya, town):
     assert maya.get(page("plan", town.broken_draft)).status_code == 404
     assert maya.get(page("compare", town.broken_draft)).status_code == 404
+
+
+def test_the_list_says_how_many_are_in_each_version_and_how_many_are_done(maya, journey):
+    listed = dict(maya.get(page("versions", journey)).context["versions"])
+    of = Enrolment.objects.filter(workflow=journey, version__number=1)
+    first = next(counted for version, counted in listed.items() if version.number == 1)
+    here, done = of.filter(finished_at=None).count(), of.exclude(finished_at=None).count()
+    assert here and done and (first.here_now, first.done) == (here, done)
+    assert next(counted for version, counted in listed.items() if version.number == 2) is None

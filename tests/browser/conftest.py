@@ -1,16 +1,33 @@
-"""A browser, and an installation to look at. Skipped where there is no Chromium."""
+"""A browser, and an installation to look at. Skipped where there is no Chromium.
+
+bin/test tests/browser                  # the tests
+bin/test tests/browser --screenshots    # instead of them: a picture of every page in var/screenshots
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's sync door runs a loop of its own in this thread
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+SHOTS = "test_screenshots.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    what = "a picture of every page, light and dark, for a desk and a telephone, in var/screenshots; nothing else"
+    parser.addoption("--screenshots", action="store_true", help=what)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pictures are asked for, and then nothing else is done."""
+    here = collection_path.parent == Path(__file__).parent and collection_path.name.startswith("test_")
+    return True if here and (collection_path.name == SHOTS) != config.getoption("screenshots") else None
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +39,21 @@ def browser() -> Iterator[object]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings) -> None:
+    """A million rounds at every account and every log-in are half a second each, and nothing is learnt from them."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def lively(transactional_db, settings) -> Iterator[object]:
+    """A `tests.browser.installation.Lively`: an installation in which every page of `pages.PAGES` shows something."""
+    from contacts import clock
+    from tests.analytics.reports import marts
+    from tests.browser.installation import settle
+
+    settings.TOPICS = {"newsletter": "Newsletter", "offers": "Offers and sales"}
+    yield settle(now=clock.now())
+    marts.drop()

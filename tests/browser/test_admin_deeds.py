@@ -24,7 +24,7 @@ def town(transactional_db) -> Inhabited:
 
 
 def journey_page(workflow: Workflow) -> str:
-    return reverse("admin:workflows_workflow_change", args=[workflow.pk])
+    return f"{reverse('admin:workflows_workflow_text', args=[workflow.pk])}?as=json"
 
 
 def selected(page) -> str:
@@ -104,6 +104,7 @@ def test_a_draft_is_saved_by_key_published_paused_and_resumed(browser, live_serv
         page.get_by_role("button", name="Pause").click()
         page.locator("#pause").get_by_role("button", name="Pause").click()
         page.get_by_text("Paused v2").wait_for()
+        page.get_by_label("More", exact=True).click()
         page.get_by_role("button", name="Resume").click()
         page.locator("#resume").get_by_role("button", name="Resume").click()
         page.get_by_text("Live v2").wait_for()

@@ -78,7 +78,7 @@ def fits(page) -> bool:
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390), (True, 1280), (False, 390)])
 def test_a_draft_is_tried_read_and_made_active(browser, live_server, maya, draft, dark, width):
-    with visiting(browser, live_server.url, dark=dark, width=width, policy=True) as visitor:
+    with visiting(browser, live_server.url, dark=dark, width=width) as visitor:
         page = visitor.page
         visitor.go("/admin/scoring/backtest/")
         expect(page.get_by_text("Nothing tried yet")).to_be_visible()
@@ -125,7 +125,7 @@ def test_a_draft_is_tried_read_and_made_active(browser, live_server, maya, draft
 
 
 def test_two_drafts_are_compared_and_a_changed_one_is_not_activated_unseen(browser, live_server, maya, draft):
-    with visiting(browser, live_server.url, width=1280, policy=True) as visitor:
+    with visiting(browser, live_server.url, width=1280) as visitor:
         page = visitor.page
         for pk in (draft, versions.write_draft({"rules": [rule("asked", 50)]}, now=clock.now())):
             visitor.go(f"/admin/scoring/backtest/add/?ruleset={pk}")
@@ -145,7 +145,7 @@ def test_two_drafts_are_compared_and_a_changed_one_is_not_activated_unseen(brows
 
 
 def test_one_that_is_running_is_cancelled(browser, live_server, maya, draft):
-    with visiting(browser, live_server.url, width=1280, policy=True) as visitor:
+    with visiting(browser, live_server.url, width=1280) as visitor:
         page = visitor.page
         visitor.go(f"/admin/scoring/backtest/add/?ruleset={draft}")
         page.get_by_label("Event", exact=True).fill("bought")

@@ -51,7 +51,7 @@ def bulk_lane() -> threading.Thread:
 def test_a_file_goes_through_the_whole_wizard(browser, live_server, maya, tmp_path, dark, width):
     path = tmp_path / "people from the fair.csv"
     path.write_bytes((FILE + "not an address;x;y;z;yes\n").encode("cp1252"))
-    with visiting(browser, live_server.url, dark=dark, width=width, policy=True) as visitor:
+    with visiting(browser, live_server.url, dark=dark, width=width) as visitor:
         page = visitor.page
         visitor.go("/admin/contacts/importrun/")
         picture(page, "empty", dark, width)

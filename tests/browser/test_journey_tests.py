@@ -15,8 +15,12 @@ from tests.workflows.journey_tests.playing import ADA, WORKFLOW, at, case, datab
 from workflows import publishing
 from workflows.models import JourneyTests
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]  # a process of its own begins
 FOLDER = os.environ.get("SCREENSHOTS")  # where to leave pictures
+BELOW_THE_TEXTAREA = """(() => {
+  const bottom = (what) => document.querySelector(what).getBoundingClientRect().bottom;
+  return bottom(".cl-editor") - bottom(".cl-editor textarea");
+})()"""
 SENT = {"contact": "ada", "template": "hello", "times": 1}
 
 
@@ -36,16 +40,19 @@ def test_tests_are_written_run_and_kept(browser, live_server, monkeypatch, dark,
     )
     bad = case(signed_up(), at("10:00", tag={"contact": "ada", "tag": "welcomed"}), name="an hour too early")
     tests = {"contacts": [ADA], "cases": [good, bad]}
-    with visiting(browser, live_server.url, dark=dark, width=width, policy=True) as visitor:
+    with visiting(browser, live_server.url, dark=dark, width=width) as visitor:
         page = visitor.page
         visitor.go(f"/admin/workflows/workflow/{journey.pk}/")
+        page.get_by_label("More", exact=True).click()
         page.get_by_role("link", name="Tests", exact=True).click()
         page.wait_for_url("**/tests/")
         picture(page, "tests_begin", dark, width)
         page.get_by_label("Tests", exact=True).fill(json.dumps(tests, indent=2))
+        expect(page.locator(".cl-gutter span")).to_have_count(json.dumps(tests, indent=2).count("\n") + 1)
+        assert page.evaluate(BELOW_THE_TEXTAREA) < 4  # every line that is shown can be written in
         page.get_by_role("button", name="Run tests").focus()
         page.keyboard.press("Enter")
-        page.get_by_text("1 of 2 cases passed.").wait_for(timeout=30_000)
+        page.get_by_text("1 of 2 cases passed.").wait_for(timeout=90_000)
         expect(page.locator("[data-cases] > li")).to_have_count(2)
         told = page.locator("[data-cases] > li").nth(1)
         expect(told).to_contain_text("Failed an hour too early", use_inner_text=True)

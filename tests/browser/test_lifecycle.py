@@ -32,7 +32,7 @@ def town(transactional_db) -> Inhabited:
 
 
 def test_somebody_is_moved_by_hand_and_found_in_the_funnel(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         page = visitor.page
         visitor.go(reverse("admin:contacts_contact_change", args=[town.ana.pk]))
         page.locator("[popovertarget]", has_text=re.compile("Actions|More|Do")).first.click()
@@ -48,7 +48,7 @@ def test_somebody_is_moved_by_hand_and_found_in_the_funnel(browser, live_server,
 
 
 def test_a_rule_for_an_event_is_written_with_the_condition_editor_and_put_first(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         page = visitor.page
         visitor.go("/admin/scoring/progressionrule/")
         page.get_by_role("link", name="Rule for an event").click()
@@ -64,12 +64,12 @@ def test_a_rule_for_an_event_is_written_with_the_condition_editor_and_put_first(
         page.get_by_role("link", name="What moves people").first.click()
         page.get_by_role("button", name="Let “Deal lost” stand higher").click()
         expect(page.locator(".lf-rules > li").first).to_contain_text("Deal lost")
-        page.get_by_role("button", name="Switch “Deal lost” off").click()
+        page.get_by_role("button", name="Switch off “Deal lost”").click()
         becomes(lambda: progression_rules.find("deal-lost").is_active, False, page)
 
 
 def test_a_stage_is_called_as_the_company_calls_it(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         page = visitor.page
         visitor.go("/admin/scoring/stagelabel/")
         page.get_by_label("mql").fill("Hot lead")
@@ -82,7 +82,7 @@ def test_a_stage_is_called_as_the_company_calls_it(browser, live_server, town):
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)])
 def test_every_page_fits_its_window_and_complains_of_nothing(browser, live_server, town, dark, width):
-    with visiting(browser, live_server.url, dark=dark, width=width, policy=True) as visitor:
+    with visiting(browser, live_server.url, dark=dark, width=width) as visitor:
         for path in (*PAGES, reverse("admin:scoring_lifecycleevent_move", args=[town.ana.pk])):
             visitor.go(path)
             expect(visitor.page.locator("main, .cl-page, #changelist").first).to_be_visible()

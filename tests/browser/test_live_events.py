@@ -23,7 +23,7 @@ def came(*types: str) -> None:
 
 def test_events_appear_as_they_come_in_and_pause_holds_them_back(live_server, browser):
     inhabit(now=clock.now())
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         page = visitor.page
         visitor.go(reverse("admin:contacts_contactevent_live"))
         entries = page.locator("#live tbody tr")
@@ -55,7 +55,7 @@ def test_an_event_in_quarantine_is_tried_again_with_the_keyboard(live_server, br
     inhabit(now=clock.now())
     raw = '{"type": "was_refused", "user_id": "ada"}'
     quarantine.keep([Refused("api", "website", raw, [Fault("residency", "is not stored here")])], now=clock.now())
-    with visiting(browser, live_server.url, policy=True, width=390, height=844) as visitor:
+    with visiting(browser, live_server.url, width=390, height=844) as visitor:
         visitor.go(reverse("admin:contacts_quarantinedevent_changelist"))
         visitor.page.locator("#result_list th a").first.click()
         visitor.page.get_by_role("button", name="Try again").press("Enter")

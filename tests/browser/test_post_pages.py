@@ -3,6 +3,7 @@ waited for."""
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -14,14 +15,17 @@ from delivery import recounting, tallies
 from delivery.models import PostTally, SendingDomain, Suppression
 from delivery.preflight import checking
 from delivery.rates import warming
+from delivery.webhooks import feedback
 from tests.browser.visit import expect, visiting
+from tests.delivery import making
 from tests.delivery.test_preflight import Zone
+from tests.delivery.test_webhooks import post
 from tests.inhabited import Inhabited, inhabit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DOMAIN = "a-rather-long-subdomain.of-news.shop.example"
-LOOKS = {"light": {"policy": True}, "dark": {"dark": True}, "telephone": {"width": 390, "height": 844}}
+LOOKS = {"light": {}, "dark": {"dark": True}, "telephone": {"width": 390, "height": 844}}
 
 
 @pytest.fixture
@@ -72,6 +76,8 @@ def test_behind_every_chart_is_a_table_that_a_keyboard_opens(browser, live_serve
     with visiting(browser, live_server.url) as visitor:
         visitor.go(reverse("admin:delivery_posttally_changelist"))
         page = visitor.page
+        bar = "(bar) => bar.scrollHeight <= bar.clientHeight"
+        assert page.locator(".dl-bar").evaluate(bar), "what is chosen above the charts is cut off"
         charts = page.locator("svg[role=img]")
         tables = page.locator("details.dl-behind")
         expect(charts).to_have_count(2)
@@ -85,8 +91,62 @@ def test_behind_every_chart_is_a_table_that_a_keyboard_opens(browser, live_serve
         expect(charts.first.locator("rect.dl-fill-info")).to_have_count(14)
 
 
+DRAWN = """(charts) => charts.map((chart) => ({
+    zero: [...chart.querySelectorAll(".dl-ticks li")].at(-1).textContent,
+    days: [...chart.querySelectorAll("svg g")].map((day) => [...day.querySelectorAll("rect:not(.dl-over)")].map((bar) =>
+        ({top: Number(bar.getAttribute("y")), height: Number(bar.getAttribute("height"))}))),
+    lines: [...chart.querySelectorAll("polyline")].map((line) =>
+        line.getAttribute("points").trim().split(/\\s+/).map((point) => 100 - Number(point.split(",")[1]))),
+    rows: [...chart.parentElement.querySelectorAll(".dl-behind tbody tr")].map((row) =>
+        [...row.cells].slice(1).map((cell) => Number(cell.textContent.replaceAll(",", "")))).reverse(),
+}))"""
+
+
+def same_scale(heights: list[float], numbers: list[float]) -> bool:
+    """Whether every height is the same multiple of its number: then nothing is cut off below, and zero is at zero."""
+    unit = max(heights) / max(numbers)
+    return all(abs(height - unit * number) < 0.2 for height, number in zip(heights, numbers, strict=True))
+
+
+def test_a_bounce_moves_its_tile_and_suppresses_and_charts_show_what_their_tables_say(browser, live_server, town):
+    """40. Deliverability: bounce webhook moves the tile and suppresses the contact. Every chart has its hidden table
+    with the same numbers; bars start at zero."""
+    PostTally.objects.filter(sending=DOMAIN).delete()  # a million a day, among which one bounce is none
+    Suppression.objects.filter(address__shown=town.ana.email).delete()
+    with visiting(browser, live_server.url) as visitor:
+        page = visitor.page
+        visitor.go(reverse("admin:delivery_posttally_changelist"))
+        number = page.get_by_role("region", name="Bounces", exact=True).locator(".dl-number")
+        before = number.inner_text()
+        report = {"event": "bounce", "type": "bounce", "email": town.ana.email, "mid": str(town.accepted.public_id)}
+        body = json.dumps(
+            [{**report, "timestamp": int(clock.now().timestamp()), "sg_event_id": "b1", "status": "5.1.1"}]
+        )
+        assert post(body.encode(), timestamp=str(int(clock.now().timestamp()))).status_code == 200
+        assert making.run(feedback.fold_batch)
+        page.reload()
+        expect(number).not_to_have_text(before)
+        visitor.go(reverse("admin:delivery_suppression_changelist") + f"?q={town.ana.email}")
+        row = page.locator("#result_list tbody tr", has_text=town.ana.email)
+        expect(row).to_have_count(1)
+        expect(row).to_contain_text("bounce")
+
+        visitor.go(reverse("admin:delivery_posttally_changelist"))
+        charts = page.locator(".dl-chart")
+        expect(charts).to_have_count(2)
+        bars, lines = charts.evaluate_all(DRAWN)
+        assert bars["zero"] == lines["zero"] == "0" and any(map(sum, bars["rows"]))
+        assert same_scale(
+            [sum(bar["height"] for bar in day) for day in bars["days"]], [sum(row) for row in bars["rows"]]
+        )
+        for day in bars["days"]:
+            assert not day or max(bar["top"] + bar["height"] for bar in day) == pytest.approx(100, abs=0.2)
+        for heights, numbers in zip(lines["lines"], zip(*lines["rows"], strict=True), strict=True):
+            assert same_scale(heights, list(numbers)) if any(numbers) else not any(heights)
+
+
 def test_a_release_is_asked_about_first(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(reverse("admin:delivery_posttally_changelist"))
         page = visitor.page
         page.get_by_role("button", name="Release").first.click()
@@ -110,7 +170,7 @@ def test_a_long_list_of_suppressions_shows_how_far_it_is(browser, live_server, t
     ]
     path.write_bytes(("\r\n".join(rows) + "\r\n\r\n").encode("utf-8-sig"))
     before = Suppression.objects.count()
-    with visiting(browser, live_server.url, policy=True, dark=dark, width=width) as visitor:
+    with visiting(browser, live_server.url, dark=dark, width=width) as visitor:
         page = visitor.page
         visitor.go(reverse("admin:delivery_suppression_import"))
         pieces: list[str] = []
@@ -160,7 +220,7 @@ def test_a_list_whose_piece_was_lost_goes_on_from_there(browser, live_server, to
 
 
 def test_a_check_that_was_asked_for_appears_when_it_is_there(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(reverse("admin:delivery_sendingdomain_change", args=[DOMAIN]))
         page = visitor.page
         page.get_by_role("button", name="Check now").click()

@@ -57,7 +57,7 @@ def expect_saved(page, draft: Ruleset, edits: int) -> None:
 
 def test_a_rule_is_written_by_keyboard_alone_and_activated(browser, live_server, draft):
     """+15 for visiting the pricing page, halves every 14 days, at most once a day."""
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(editor(draft))
         page, keys = visitor.page, visitor.page.keyboard
         expect(page.locator(".rs-who")).to_have_count(10)
@@ -100,7 +100,7 @@ def test_a_rule_is_written_by_keyboard_alone_and_activated(browser, live_server,
 
 
 def test_the_effect_follows_what_is_written_and_says_why(browser, live_server, town, draft):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(editor(draft))
         page = visitor.page
         note = page.locator("#rules-effect [data-note]")

@@ -68,7 +68,7 @@ def expect_count(page, wanted: str) -> None:
 
 
 def test_a_segment_is_built_by_keyboard_alone_and_gets_its_members(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(ADD)
         page, keys = visitor.page, visitor.page.keyboard
         expect_count(page, "12")
@@ -129,7 +129,7 @@ def test_what_no_row_can_show_survives_both_ways_and_problems_stand_at_their_row
 
 
 def test_rows_are_grouped_moved_removed_and_all_of_it_is_taken_back(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(ADD)
         page = visitor.page
         page.get_by_role("button", name="Add a condition").click()
@@ -182,7 +182,7 @@ def test_every_text_of_the_editor_can_be_read_and_nothing_is_wider_than_the_wind
 
 
 def test_a_tag_is_added_on_the_page_of_a_contact(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(reverse("admin:contacts_contact_change", args=[town.ana.pk]))
         page = visitor.page
         page.get_by_label("Tag to add").fill("champion")

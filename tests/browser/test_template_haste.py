@@ -47,7 +47,7 @@ def test_what_was_typed_a_moment_before_is_part_of_the_code(browser, live_server
 
 def test_what_many_contacts_lack_is_told_before_a_version_goes_live(browser, live_server, town, welcome):
     Contact.objects.create(email="nobody.in.particular@example.com")
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(welcome))
         page = visitor.page
         page.wait_for_selector(".ed-is-ready")

@@ -56,7 +56,7 @@ def expect_focus_at(page, place: str) -> None:
 
 
 def test_a_template_is_made_of_a_starter_and_the_preview_follows_the_keys(browser, live_server, town):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(ADD)
         page = visitor.page
         page.get_by_role("link", name="Welcome").click()
@@ -85,7 +85,7 @@ def test_a_template_is_made_of_a_starter_and_the_preview_follows_the_keys(browse
 
 
 def test_blocks_are_added_moved_doubled_and_deleted_by_keyboard_alone(browser, live_server, welcome):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(welcome))
         page, keys = visitor.page, visitor.page.keyboard
         page.wait_for_selector(".ed-is-ready")
@@ -147,7 +147,7 @@ def test_a_block_is_dragged_to_another_place(browser, live_server, welcome):
 
 
 def test_a_merge_tag_is_inserted_with_what_to_say_without_it(browser, live_server, welcome):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(welcome))
         page, keys = visitor.page, visitor.page.keyboard
         page.wait_for_selector(".ed-is-ready")
@@ -229,7 +229,7 @@ def test_a_version_is_looked_at_compared_and_restored(browser, live_server, welc
 
 def test_nothing_that_is_written_or_known_of_a_contact_runs_in_the_preview(browser, live_server, town, welcome):
     hostile = '<img src=x onerror="top.broken=1"><script>top.broken=1</script>'
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(welcome))
         page = visitor.page
         page.wait_for_selector(".ed-is-ready")
@@ -252,7 +252,7 @@ def test_nothing_that_is_written_or_known_of_a_contact_runs_in_the_preview(brows
 )
 def test_a_mail_without_a_head_can_be_read_in_the_dark(browser, live_server, town, html):
     templates.save_version(slug="bare", name="Bare", subject="S", html=html, now=clock.now())
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(Template.objects.get(slug="bare")))
         page = visitor.page
         page.wait_for_selector(".ed-is-ready")
@@ -264,7 +264,7 @@ def test_a_mail_without_a_head_can_be_read_in_the_dark(browser, live_server, tow
 
 
 def test_a_finding_leads_to_its_field_and_a_mistake_keeps_the_words(browser, live_server, welcome):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(welcome))
         page = visitor.page
         page.wait_for_selector(".ed-is-ready")
@@ -286,7 +286,7 @@ def test_a_finding_leads_to_its_field_and_a_mistake_keeps_the_words(browser, liv
 
 
 def test_a_language_is_added_written_and_removed(browser, live_server, welcome):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(welcome))
         page = visitor.page
         page.wait_for_selector(".ed-is-ready")
@@ -338,7 +338,7 @@ def test_a_text_message_says_how_many_messages_it_is(browser, live_server, town)
 
 
 def test_a_test_mail_is_sent_from_the_page(browser, live_server, welcome):
-    with visiting(browser, live_server.url, policy=True) as visitor:
+    with visiting(browser, live_server.url) as visitor:
         visitor.go(page_of(welcome))
         page = visitor.page
         page.wait_for_selector(".ed-is-ready")
@@ -352,7 +352,7 @@ def test_a_test_mail_is_sent_from_the_page(browser, live_server, welcome):
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 1280), (False, 390), (True, 390)])
 def test_every_text_can_be_read_and_nothing_is_wider_than_the_window(browser, live_server, welcome, dark, width):
-    with visiting(browser, live_server.url, dark=dark, width=width, policy=not dark) as visitor:
+    with visiting(browser, live_server.url, dark=dark, width=width) as visitor:
         page = visitor.page
         for path in (ADD, f"{ADD}?begin=html", f"{ADD}?begin=push", page_of(welcome)):
             visitor.go(path)

@@ -15,7 +15,7 @@ from workflows.models import EditPlan, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LOOKS = {"light": {"policy": True}, "dark": {"dark": True}, "telephone": {"width": 390, "height": 844}}
+LOOKS = {"light": {}, "dark": {"dark": True}, "telephone": {"width": 390, "height": 844}}
 
 
 @pytest.fixture

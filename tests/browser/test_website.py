@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(90)]
 def test_what_is_copied_from_the_page_works_and_the_light_says_so(browser, live_server, django_user_model, settings):
     settings.PUBLIC_URL = live_server.url
     django_user_model.objects.create_superuser("maya", "maya@example.com", "correct horse")
-    with Shop().open() as shop, visiting(browser, live_server.url, policy=True) as visitor:
+    with Shop().open() as shop, visiting(browser, live_server.url) as visitor:
         visitor.go(reverse("admin:contacts_website"))
         page = visitor.page
         page.get_by_label("Name").fill("The shop")

@@ -9,6 +9,8 @@ from typing import Any
 
 USERNAME, PASSWORD = "maya", "correct horse"
 PATIENCE_SECONDS = 15.0
+TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (told) =>
+    console.error(`policy: ${told.violatedDirective} forbids ${told.blockedURI || told.sample}`));"""
 
 
 def expect(what: Any, about: str | None = None) -> Any:
@@ -39,6 +41,7 @@ class Visitor:
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("requestfailed", self._failed)
         page.on("response", self._response)
+        page.add_init_script(TELL_VIOLATIONS)
 
     def _console(self, message: Any) -> None:
         if message.type in {"error", "warning"}:
@@ -51,10 +54,13 @@ class Visitor:
     def _response(self, response: Any) -> None:
         if response.status >= 400:
             self.complaints.append(f"{response.status}: {response.url}")
+        is_page_of_ours = response.request.resource_type == "document" and response.url.startswith(self.base)
+        if is_page_of_ours and not response.headers.get("content-security-policy"):
+            self.complaints.append(f"no content security policy: {response.url}")
 
-    def log_in(self) -> None:
+    def log_in(self, username: str = USERNAME) -> None:
         self.page.goto(f"{self.base}/admin/login/")
-        self.page.fill("#id_username", USERNAME)
+        self.page.fill("#id_username", username)
         self.page.fill("#id_password", PASSWORD)
         self.page.click("button[type=submit]")
         self.page.wait_for_url(f"{self.base}/admin/")
@@ -64,36 +70,24 @@ class Visitor:
         self.page.wait_for_load_state("load")
 
 
-# What Unfold needs (Alpine evaluates its attributes), and no script of our own inside a page.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'"
-)
-
-
-def _under_policy(route: Any) -> None:
-    if route.request.resource_type != "document" or route.request.method != "GET":
-        route.continue_()
-        return
-    answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
-
-
 @contextmanager
 def visiting(
-    browser: Any, base: str, *, dark: bool = False, width: int = 1440, height: int = 900, policy: bool = False
+    browser: Any,
+    base: str,
+    *,
+    dark: bool = False,
+    width: int = 1440,
+    height: int = 900,
+    username: str = USERNAME,
 ) -> Iterator[Visitor]:
-    """Somebody who is logged in. Leaving, whatever went wrong on the way is raised. `policy`: every page comes with a
-    content security policy that forbids scripts inside it."""
+    """Somebody who is logged in. Leaving, whatever went wrong on the way is raised."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     visitor = Visitor(context.new_page(), base)
     try:
-        visitor.log_in()
-        if policy:
-            visitor.page.route("**/*", _under_policy)
+        visitor.log_in(username)
         yield visitor
         assert visitor.complaints == [], visitor.complaints
     finally:

@@ -126,11 +126,16 @@ class World:
             return
         side = self.side
         for place in range(side.noted, count):
-            if self.versions[place]["rebases"]:
+            if self.versions[place]["rebases"] and self.is_concerned(place):
                 self.rebase(place, rules["threshold"], side, at)
         side.noted = count
         if self.armed(rules, side, at) and self.crossed(rules, count, side, at, self.seen):
             self.tell(side, at)
+
+    def is_concerned(self, place: int) -> bool:
+        """Whether a version is the score's own, or of what is a part of it by the rules that hold then."""
+        name, rules = self.versions[place]["name"], self.rules_after(place + 1)
+        return rules is not None and (name == rules["name"] or name in rules["parts"])
 
     def rebase(self, place: int, threshold: float, side: Side, at: float) -> None:
         then = self.versions[place]["at"]
@@ -153,7 +158,8 @@ class World:
         return {version["name"]: version for version in self.versions[:count]}
 
     def armed(self, rules: Version, side: Side, at: float) -> bool:
-        return side.turned_at is None or at >= side.turned_at + rules["rearm"] - SECOND / 1000
+        """Without a rest always: also where the last turn is told late, and `at` lies before the telling."""
+        return not rules["rearm"] or side.turned_at is None or at >= side.turned_at + rules["rearm"] - SECOND / 1000
 
     def crossed(self, rules: Version, count: int, side: Side, at: float, facts: Sequence[Fact]) -> bool:
         score = round(total(rules, self.active(count), facts, at, self), 6)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scoring.models import ScoreCrossing, ScoreSide
@@ -82,6 +82,31 @@ changes = st.lists(st.one_of(versions("lead", later), versions("fit", later)), m
 sleeps = st.one_of(st.just((0, 0)), st.tuples(minutes, st.integers(1, 900)).map(lambda two: (two[0], sum(two))))
 
 
+def counts(kind, points, **more):
+    """A rule, as `counted` and `conditions` draw them."""
+    plain = {"decay": {}, "cap": None, "group": "", "repeat": None, "within": None, "count": None}
+    return {"type": kind, "points": points, **plain, **more}
+
+
+def plainly(name, at, rules, *, rebases=False, parts=None):
+    """A version, as `versions` draws them."""
+    settings = {"threshold": 60, "hysteresis": 0.1, "rearm": 0, "cap": None, "groups": {"a": 30, "b": 73}}
+    return {"name": name, "at": at, "rules": rules, "rebases": rebases, "parts": parts or {}, **settings}
+
+
+# A part is put in the place of nothing while all workers sleep, and who rose before it is told of that when they wake.
+COMBINED = plainly("lead", 0, [counts("visited", 77, group="b")], parts={"fit": 1})
+FIT = [counts("visited", -25, within=14, count=2), counts("asked", 89)]
+REBASED = plainly("fit", 581 / 60, FIT, rebases=True)
+RISES_AGAIN = [Fact("visited", 5.7, 5.7), Fact("visited", 401 / 60, 401 / 60), Fact("asked", 10.5, 10.5)]
+FALLS = [Fact("visited", 401 / 60, 401 / 60), Fact("visited", 710 / 60, 710 / 60)]
+# Of two in one sleep each tells what was due before it; and one of a score that is no part is none of the other's.
+BRIEFLY = [counts("visited", 77, decay={"type": "step", "hours": 1})]
+TWO = [plainly("lead", 3, BRIEFLY, rebases=True), plainly("lead", 5, BRIEFLY, rebases=True)]
+NO_PART = [plainly("fit", 3, BRIEFLY, rebases=True)]
+RISES_FOR_AN_HOUR = [Fact("visited", 2.5, 2.5)]
+
+
 def examples(few):
     return 5000 if settings.get_current_profile_name() == "full" else few
 
@@ -91,6 +116,10 @@ def examples(few):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+@example(first=COMBINED, changes=[REBASED], history=RISES_AGAIN, asleep=(109, 710))
+@example(first=COMBINED, changes=[REBASED], history=FALLS, asleep=(109, 783))
+@example(first=plainly("lead", 0, BRIEFLY), changes=TWO, history=RISES_FOR_AN_HOUR, asleep=(60, 400))
+@example(first=plainly("lead", 0, BRIEFLY), changes=NO_PART, history=RISES_FOR_AN_HOUR, asleep=(60, 400))
 @given(first=versions("lead", st.just(0)), changes=changes, history=histories, asleep=sleeps)
 def test_crossings_are_those_that_a_look_at_every_minute_finds(person, activated, first, changes, history, asleep):
     asleep = (asleep[0] / 60, min(asleep[1], MINUTES - 1) / 60)

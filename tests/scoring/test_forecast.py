@@ -179,7 +179,9 @@ def test_the_first_crossing_is_the_one_that_a_look_at_every_minute_finds(tree, v
     if seen is not None:
         assert found is not None and found <= seen + 1
     if found is not None and found < horizon and level.crossed(score_after(tree, values, found)):
-        assert seen is not None and seen - 60 <= found
+        # it may be over by the next minute (found by chance: 13 seconds, then an event came); but it began just now
+        before = [found - second for second in range(2, 61) if found > second]
+        assert not any(level.crossed(score_after(tree, values, each)) for each in before)
 
 
 @settings(max_examples=300, deadline=None)

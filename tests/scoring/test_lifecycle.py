@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 from django.db import connection, transaction
 
-from analytics import doctor
+from analytics.health import doctor
 from contacts import conditions, merging, timeline
 from contacts.conditions import catalogue
 from contacts.models import Contact, ContactEvent, ContactMerge

@@ -160,6 +160,66 @@ def test_a_part_that_is_rebased_moves_the_combined_score_in_silence(ada, activat
     assert told(ada) == ["up", "up"]
 
 
+def test_what_the_rules_of_before_are_told_late_does_not_make_the_new_rules_look_later(ada, activated):
+    """Told up by the rules of before; put below by the events of then, in silence; what came afterwards is told."""
+    activated(rule("visited", 73))
+    record(ada, "visited")
+    activated(rule("visited", 48), rule("asked", 89), now=NOW + MINUTE, on_activation="rebase")
+    record(ada, "asked", NOW + 2 * MINUTE)
+    work_off(NOW + 3 * MINUTE)
+    assert told(ada) == ["up", "up"] and side(ada)
+
+
+def test_a_fall_after_a_rebase_is_told_together_with_the_rise_before_it(ada, activated):
+    activated(rule("visited", 73), parts={"fit": 1})
+    record(ada, "visited")
+    activated(rule("asked", -25), name="fit", now=NOW + MINUTE, on_activation="rebase")
+    record(ada, "asked", NOW + 2 * MINUTE)
+    work_off(NOW + 3 * MINUTE)
+    assert told(ada) == ["up", "down"] and not side(ada)
+
+
+def test_who_was_told_by_the_old_rules_after_the_activation_is_not_told_of_what_they_were_at_it(ada, activated):
+    """A worker that began before the activation was committed has told of a fall that is later than it."""
+    rules = [rule("asked", 60), rule("left", -50)]
+    activated(*rules)
+    record(ada, "asked")
+    work_off(NOW)
+    record(ada, "left", NOW + 2 * MINUTE)
+    work_off(NOW + 2 * MINUTE)
+    activated(*rules, now=NOW + MINUTE, on_activation="rebase")
+    work_off(NOW + 3 * MINUTE)
+    assert told(ada) == ["up", "down"] and not side(ada)
+
+
+@pytest.mark.parametrize(("rest", "expected"), [("", ["up", "down", "up"]), ("PT1H", ["up"])])
+def test_each_of_two_rebases_tells_what_was_due_before_it_but_for_what_rest_forbids(ada, activated, rest, expected):
+    """With a rest, only the first is told: it is told now, and the fall with it would be no rest."""
+    rules = [rule("asked", 60), rule("left", -50)]
+    activated(*rules, rearm_after=rest)
+    record(ada, "asked")
+    activated(*rules, now=NOW + MINUTE, on_activation="rebase", rearm_after=rest)
+    record(ada, "left", NOW + 2 * MINUTE)
+    activated(*rules, now=NOW + 3 * MINUTE, on_activation="rebase", rearm_after=rest)
+    record(ada, "asked", NOW + 4 * MINUTE)
+    work_off(NOW + 5 * MINUTE)
+    assert told(ada) == expected
+
+
+@pytest.mark.parametrize("once_a_part", [False, True])
+def test_a_rebase_of_a_score_that_is_no_part_of_the_rules_of_then_is_none_of_theirs(ada, activated, once_a_part):
+    """So a rise and fall around it are not invented, as if it had not been, whatever other versions are made of."""
+    rules = [rule("asked", 60), rule("left", -50)]
+    if once_a_part:
+        activated(*rules, now=NOW - 2 * MINUTE, parts={"fit": 1})
+    activated(*rules, now=NOW - MINUTE)
+    record(ada, "asked")
+    activated(rule("visited", 1), name="fit", now=NOW + MINUTE, on_activation="rebase")
+    record(ada, "left", NOW + 2 * MINUTE)
+    work_off(NOW + 3 * MINUTE)
+    assert told(ada) == []
+
+
 def test_an_attribute_that_changes_after_it_was_settled_is_told(ada, activated):
     activated(rule("visited", 1))
     director = {"name": "director", "signal": {"field": "title", "op": "eq", "value": "Director"}, "points": 60}

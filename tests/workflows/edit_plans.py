@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from analytics import books
+from analytics.counting import books
 from contacts import clock
 from tests import journeys
 from tests.journeys import definition, step

@@ -25,7 +25,7 @@ def problem(document: object) -> tuple[str | None, str, str]:
         ({"name": "n" * 300}, "name", "must have at most 200 characters"),
         ({"slug": "G G"}, "slug", "expected small letters, digits and hyphens"),
         ({"steps": []}, "steps", "expected an object"),
-        ({"steps": {}}, "steps", "expected at least 1"),
+        ({"steps": {}}, "steps", "there is no step yet: add the first one"),
         ({"steps": {"tag": 5}}, "steps.tag", "expected an object"),
         ({"settings": {"lane": 5}}, "settings.lane", "expected one of urgent, bulk"),
         ({"settings": {"priority": 11}}, "settings.priority", "must be at most 10"),

@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from analytics import books
+from analytics.counting import books
 from contacts import clock, transactions
 from contacts.models import ContactTag
 from delivery.models import OutboxEntry

@@ -53,7 +53,7 @@ def test_a_changed_step_says_what_changed_and_is_not_proposed_for_a_move():
     journeys.publish(changed(pause=step("wait", {"next": "then"}, mode="duration", **{"for": "P5D"})))
     (standing,) = edit_plan.survey("journey").standings
     assert standing.state == "changed" and standing.proposal.do == "stay"
-    assert standing.changes == ("“pause”: its length is 5 days (was 3 days)",)
+    assert standing.changes == ("“Wait (pause)”: its length is 5 days (was 3 days)",)
 
 
 def test_who_is_moved_to_the_same_wait_keeps_their_time_and_goes_on_in_the_new_version():

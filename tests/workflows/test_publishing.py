@@ -119,12 +119,20 @@ def test_the_samples_are_valid_and_publish():
 
     from django.conf import settings
 
-    from workflows import importing
+    from workflows import gallery, importing
     from workflows.definition import reading
 
     files = sorted((Path(settings.BASE_DIR) / "workflows" / "samples").glob("*.yaml"))
     assert len(files) >= 3
     for path in files:
         document = reading.read(path.read_text(encoding="utf-8"))
+        assert gallery.furnish(document, now=journeys.clock.now()) == []
         imported = importing.import_document(document, by="test", publish=True, now=journeys.clock.now())
         assert imported.problems == [] and imported.version == 1
+
+
+@pytest.mark.parametrize("number", [-0.0, 1e16, 1.2345e30, -1e22, 0.1, 1.0, 1e-7, 7])
+def test_a_number_has_the_same_hash_before_and_after_it_was_stored(number, now):
+    given = {**GOOD, "slug": "numbers", "entry": {"field": "total", "op": "gte", "value": number}}
+    publishing.save_draft(definition=given, now=now)
+    assert publishing.definition_hash(Workflow.objects.get(slug="numbers").draft) == publishing.definition_hash(given)

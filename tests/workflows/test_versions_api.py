@@ -89,7 +89,7 @@ def test_any_two_versions_and_the_draft_are_compared(call, two_versions, slash):
     assert (there["from"], there["to"], len(there["changes"])) == (1, 2, 2)
     assert there["changes"][1] == {
         "step": "tag", "kind": "changed", "field": "config.tag", "before": "t", "after": "other",
-        "sentence": "“tag”: tag is “other” (was “t”)",
+        "sentence": "“Add tag”: tag is “other” (was “t”)",
     }  # fmt: skip
     assert len(call("GET", f"/journey/versions/2/diff{slash}?to=1").json()["changes"]) == 2
     assert call("GET", f"/journey/versions/2/diff{slash}").json() == {"from": 2, "to": "draft", "changes": []}

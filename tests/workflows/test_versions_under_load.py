@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connections, transaction
 
-from analytics import books
+from analytics.counting import books
 from contacts import clock, transactions
 from contacts.models import ContactTag
 from tests import journeys

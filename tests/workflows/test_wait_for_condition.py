@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from analytics import rebuild
+from analytics.counting import rebuild
 from analytics.models import CounterDelta
 from contacts import clock, transactions
 from contacts.audiences import membership, segments, tags

@@ -61,7 +61,7 @@ def test_of_who_entered_it_tells_the_event_the_values_of_each_branch_and_where_t
     assert answer["entered"] and "because “signed_up” happened, and waits at “wait” until" in answer["answer"]
     assert gate(answer, "event")["read"]["properties"] == {"plan": "trial"}
     assert gate(answer, "step:size")["read"] == [{"asked": "seats is at least 3", "read": 5}]
-    assert gate(answer, "step:size")["reason"] == "Took the way “big”"
+    assert gate(answer, "step:size")["reason"] == "Took the path “big”"
     assert {each["as_of"] for each in answer["gates"][:-1]} == {"then"}
 
 

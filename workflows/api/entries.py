@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
@@ -109,7 +108,7 @@ class Enrol(APIView):
     @extend_schema(
         operation_id="workflows_enrol",
         request=_ENROL,
-        responses={200: EnrolledShape, 202: EntryRunShape, 409: OpenApiTypes.OBJECT},
+        responses={200: EnrolledShape, 202: EntryRunShape},
     )
     def post(self, request: Request, slug: str) -> Response:
         """Bring people into a live journey, whatever its trigger is; 409 if it is not live. They pass its audience, its

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -100,7 +99,8 @@ class PlanView(APIView):
 
     @extend_schema(responses=SurveyShape)
     def get(self, request: Request, slug: str) -> Response:
-        """Who is under way in versions older than the live one, step by step, and what is proposed."""
+        """Who is under way in versions older than the live one, step by step, and what is proposed. 409 where nothing
+        is live."""
         workflow = find(slug)
         survey = _survey(slug)
         plans = EditPlan.objects.filter(workflow=workflow).select_related("to_version").order_by("-pk")[:20]
@@ -153,7 +153,7 @@ class Undo(APIView):
 
     required_scope = "workflows:publish"
 
-    @extend_schema(request=None, responses={200: PlanShape, 202: PlanShape, 409: OpenApiTypes.OBJECT})
+    @extend_schema(request=None, responses={200: PlanShape, 202: PlanShape})
     def post(self, request: Request, slug: str, public_id: UUID) -> Response:
         _plan(slug, public_id)
         try:

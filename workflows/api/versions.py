@@ -7,13 +7,14 @@ from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.freshness import IF_MATCH
 from contacts.api.privacy import AsAsked
 from contacts.problems import BadRequest
 from scoring.lifecycle import stages
@@ -58,14 +59,19 @@ class VersionShape(VersionSerializer):
         fields = [*VersionSerializer.Meta.fields, "sentences", "changes"]
 
 
-class DiffShape(serializers.Serializer[Any]):
-    """`from` and `to`: numbers of versions, or "draft"."""
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "const": DRAFT}]})
+class NumberOrDraft(serializers.JSONField):
+    """The number of a version, or "draft"."""
 
-    to = serializers.CharField()
+
+class DiffShape(serializers.Serializer[Any]):
+    """`from`: the number of a version."""
+
+    to = NumberOrDraft()
     changes = ChangeShape(many=True)
 
     def get_fields(self) -> dict[str, Any]:
-        return {"from": serializers.CharField(), **super().get_fields()}
+        return {"from": serializers.IntegerField(), **super().get_fields()}
 
 
 class VersionDetail(APIView):
@@ -115,13 +121,13 @@ class Restore(APIView):
 
     required_scope = "workflows:write"
 
-    @extend_schema(request=None, responses=WorkflowShape)
+    @extend_schema(request=None, responses=WorkflowShape, parameters=[IF_MATCH])
     def post(self, request: Request, slug: str, number: str) -> Response:
         version = version_of(find(slug), number)
 
         def work(now: Any) -> None:
             check_match(request, slug)
-            publishing.restore(slug=slug, number=version.number, now=now)
+            publishing.restore(slug=slug, number=version.number, now=now, by=f"key {request.auth.name}")
 
         try:
             transactions.run(work)
@@ -137,12 +143,12 @@ class Export(APIView):
     content_negotiation_class = AsAsked
 
     @extend_schema(
-        responses={(200, kind): OpenApiTypes.STR for kind in CONTENT_TYPES.values()},
+        responses={(200, kind): OpenApiTypes.OBJECT for kind in CONTENT_TYPES.values()},
         parameters=[OpenApiParameter("format", enum=FORMATS), OpenApiParameter("version", OpenApiTypes.INT)],
     )
     def get(self, request: Request, slug: str) -> HttpResponse:
         workflow = find(slug)
-        form = request.query_params.get("format") or "yaml"
+        form = request.query_params.get("format", "yaml")
         if form not in FORMATS:
             raise BadRequest(f"format: expected one of {', '.join(FORMATS)}.")
         number = request.query_params.get("version")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import exceptions, serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import problems, transactions
+from contacts.api.freshness import IF_MATCH
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.models import Contact, ContactIdentity
@@ -145,7 +146,8 @@ def store(request: Request, slug: str | None) -> Workflow:
 
     def work(now: datetime) -> Workflow:
         check_match(request, definition["slug"])
-        return publishing.save_draft(definition=definition, now=now)
+        by = f"key {request.auth.name}"
+        return publishing.save_draft(definition=definition, now=now, by=by, what="Written over the API")
 
     return find(transactions.run(work).slug)
 
@@ -167,7 +169,9 @@ class WorkflowList(ListAPIView[Workflow]):
     pagination_class = NewestFirst
     filterset_fields: ClassVar = ["status", "slug"]
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: WorkflowShape, 201: WorkflowShape})
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, responses={200: WorkflowShape, 201: WorkflowShape}, parameters=[IF_MATCH]
+    )
     def post(self, request: Request) -> Response:
         """201 for a new workflow, 200 for a new draft of one that is there; with the draft's problems."""
         workflow = store(request, None)
@@ -183,7 +187,7 @@ class WorkflowDetail(APIView):
     def get(self, request: Request, slug: str) -> Response:
         return answer(find(slug))
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=WorkflowShape)
+    @extend_schema(request=OpenApiTypes.OBJECT, responses=WorkflowShape, parameters=[IF_MATCH])
     def put(self, request: Request, slug: str) -> Response:
         return answer(store(request, slug))
 
@@ -195,6 +199,8 @@ class Validate(APIView):
 
     @extend_schema(request=OpenApiTypes.OBJECT, responses=Verdict)
     def post(self, request: Request, slug: str) -> Response:
+        if not isinstance(request.data, dict):
+            raise BadRequest(faults=[Fault("type", "the body must be a definition: a JSON object")])
         found = validate(request.data or find(slug).draft)
         return Response({"valid": not errors(found), "problems": [each.as_dict() for each in found]})
 
@@ -217,7 +223,7 @@ class Publish(APIView):
 
     required_scope = "workflows:publish"
 
-    @extend_schema(request=PublishInput, responses={200: WorkflowShape, 422: Verdict})
+    @extend_schema(request=PublishInput, responses={200: WorkflowShape, (422, problems.CONTENT_TYPE): Verdict})
     def post(self, request: Request, slug: str) -> Response:
         find(slug)
         body = PublishInput(data=request.data or {})
@@ -293,6 +299,14 @@ class VersionList(ListAPIView[WorkflowVersion]):
         return WorkflowVersion.objects.filter(workflow=find(self.kwargs["slug"]))
 
 
+@extend_schema_view(
+    get=extend_schema(
+        parameters=[
+            OpenApiParameter("contact", OpenApiTypes.UUID),
+            *(OpenApiParameter(name) for name in ("external_id", "email")),
+        ]
+    )
+)
 class EnrolmentList(ListAPIView[Enrolment]):
     """Who is or was in the workflow, newest first; `?state=`, `?step=`, `?contact=` (its id), `?external_id=` and
     `?email=` narrow."""

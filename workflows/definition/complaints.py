@@ -45,10 +45,10 @@ _SAID: Mapping[str, str | Callable[[_Context], str]] = {
     ),
     "string_too_long": lambda c: f"must have at most {c['max_length']:,} characters",
     "string_pattern_mismatch": lambda c: _PATTERNS.get(c["pattern"], f"expected a text of the form {c['pattern']}"),
-    "greater_than_equal": lambda c: f"must be at least {c['ge']:,}",
-    "less_than_equal": lambda c: f"must be at most {c['le']:,}",
-    "greater_than": lambda c: f"must be more than {c['gt']:,}",
-    "less_than": lambda c: f"must be less than {c['lt']:,}",
+    "greater_than_equal": lambda c: f"must be at least {c['ge']:,.10g}",
+    "less_than_equal": lambda c: f"must be at most {c['le']:,.10g}",
+    "greater_than": lambda c: f"must be more than {c['gt']:,.10g}",
+    "less_than": lambda c: f"must be less than {c['lt']:,.10g}",
 }
 
 

@@ -5,6 +5,7 @@ It compares what is stored, so it also says what changed in a draft with mistake
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -48,9 +49,10 @@ def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     return [*_of_workflow(before, after), *_of_steps(before, after)]
 
 
-def step_changes(key: str, before: Any, after: Any) -> list[Change]:
-    """What changed at one step that is there in both."""
-    return list(_of_step(key, mapping(before), mapping(after)))
+def step_changes(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """What changed at one step that is there in both definitions."""
+    old, new = mapping(before.get("steps")), mapping(after.get("steps"))
+    return list(_of_step(key, mapping(old[key]), mapping(new[key]), _names(old), _names(new)))
 
 
 # -- the workflow itself -----------------------------------------------------------------------------------------------
@@ -62,11 +64,16 @@ def _of_workflow(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
             continue
         kind: Kind = "renamed" if name == "name" else "rewired" if name == "start" else "changed"
         what = "It begins at" if name == "start" else f"Its {name.replace('_', ' ')} is"
-        yield Change(None, kind, name, was, now, f"{what} {said(now)} (was {said(was)})")
+        of_steps = [_names(mapping(each.get("steps"))) for each in (before, after)] if name == "start" else [{}, {}]
+        was_said, now_said = (
+            quoted(names[value]) if isinstance(value, str) and value in names else said(value)
+            for value, names in zip((was, now), of_steps, strict=True)
+        )
+        yield Change(None, kind, name, was, now, f"{what} {now_said} (was {was_said})")
     yield from _of_entry(mapping(before.get("entry")), mapping(after.get("entry")))
     for name, was, now in _pairs(mapping(before.get("settings")), mapping(after.get("settings"))):
         said_now = setting_sentence(name, now) or f"{name.replace('_', ' ').capitalize()} is not set any more"
-        said_was = f" (was: {setting_sentence(name, was) or said(was)})" if was is not None else ""
+        said_was = f" (before: {setting_sentence(name, was) or said(was)})" if was is not None else ""
         yield Change(None, "changed", f"settings.{name}", was, now, f"{said_now}{said_was}")
     yield from _of_exits(mapping(before.get("exit")), mapping(after.get("exit")))
 
@@ -103,26 +110,33 @@ def _of_exits(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[C
 
 def _of_steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     old, new = mapping(before.get("steps")), mapping(after.get("steps"))
+    called = _names(old), _names(new)
     for key in walk(after.get("start"), new):
         if key in old:
-            yield from _of_step(key, mapping(old[key]), mapping(new[key]))
+            yield from _of_step(key, mapping(old[key]), mapping(new[key]), *called)
         else:
             step = mapping(new[key])
-            yield Change(key, "added", "", None, dict(step), f"{_named(key, step)} is new: {step_sentence(step)}")
+            sentence = f"{quoted(called[1][key])} is new: {step_sentence(step)}"
+            yield Change(key, "added", "", None, dict(step), sentence)
     for key in walk(before.get("start"), old):
         if key not in new:
             step = mapping(old[key])
-            yield Change(key, "removed", "", dict(step), None, f"{_named(key, step)} is gone: {step_sentence(step)}")
+            sentence = f"{quoted(called[0][key])} is gone: {step_sentence(step)}"
+            yield Change(key, "removed", "", dict(step), None, sentence)
 
 
-def _of_step(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    whose = _named(key, new)
+def _of_step(
+    key: str, old: Mapping[str, Any], new: Mapping[str, Any], was_called: Mapping[str, str], called: Mapping[str, str]
+) -> Iterator[Change]:
+    """`was_called`, `called`: what steps are called before and after, by their keys."""
+    whose = quoted(called[key])
     for name, was, now in _pairs(old, new):
         if name == "type":
             sentence = f"{whose} does something else: {step_sentence(new)} (was: {step_sentence(old)})"
             yield Change(key, "changed", "type", was, now, sentence)
         elif name == "name":
-            yield Change(key, "renamed", "name", was, now, f"{_named(key, {})} is called {said(now)} (was {said(was)})")
+            sentence = f"{quoted(was_called[key])} is now called {quoted(called[key])}"
+            yield Change(key, "renamed", "name", was, now, sentence)
         elif name == "skip_if":
             fates = [f"if {phrases.condition(tree)}" if tree is not None else "never" for tree in (now, was)]
             yield Change(key, "changed", name, was, now, f"{whose} is passed over {fates[0]} (was: {fates[1]})")
@@ -131,12 +145,10 @@ def _of_step(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
     if old.get("type") == new.get("type"):
         yield from _of_config(key, whose, old, new)
     for port, was, now in _pairs(mapping(old.get("next")), mapping(new.get("next")), absent=_MISSING):
-        ways = [_way(target) for target in (now, was)]
-        values = [None if target is _MISSING else target for target in (was, now)]
-        yield Change(
-            key, "rewired", f"next.{port}", values[0], values[1],
-            f"{whose}: the way {quoted(port)} {ways[0]} (was: it {ways[1]})",
-        )  # fmt: skip
+        ways = [_way(target, names) for target, names in ((now, called), (was, was_called))]
+        before, after = (None if target is _MISSING else target for target in (was, now))
+        path = whose if port == "next" else f"{whose}: the path {quoted(_caption(new, port))}"
+        yield Change(key, "rewired", f"next.{port}", before, after, f"{path} {ways[0]} (was: it {ways[1]})")
 
 
 _WORDS = {"for": "its length", "at": "the local time", "if": "its condition", "set": "what it sets", "to": "the stage"}
@@ -158,14 +170,14 @@ def _of_arms(key: str, whose: str, old: Mapping[str, Any], new: Mapping[str, Any
         was, now = old.get(arm), new.get(arm)
         field = f"config.arms.{arm}"
         if was is None and now is not None:
-            sentence = f"{whose} has a new way {quoted(arm)}, if {phrases.condition(now.get('if'))}"
+            sentence = f"{whose} has a new path {quoted(arm)}, if {phrases.condition(now.get('if'))}"
             yield Change(key, "changed", field, None, now, sentence)
         elif now is None and was is not None:
-            sentence = f"{whose} has no way {quoted(arm)} any more (it was: if {phrases.condition(was.get('if'))})"
+            sentence = f"{whose} has no path {quoted(arm)} any more (it was: if {phrases.condition(was.get('if'))})"
             yield Change(key, "changed", field, was, None, sentence)
         elif was != now:
             first, then = (phrases.condition(mapping(each).get("if")) for each in (now, was))
-            sentence = f"{whose}: the way {quoted(arm)} is taken if {first} (was: if {then})"
+            sentence = f"{whose}: the path {quoted(arm)} is taken if {first} (was: if {then})"
             yield Change(key, "changed", field, was, now, sentence)
     kept = [arm for arm in old if arm in new]
     if kept != [arm for arm in new if arm in old]:
@@ -187,15 +199,33 @@ def _by_key(was: Any, now: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
     return found[0], found[1]
 
 
-def _way(target: Any) -> str:
+def _way(target: Any, names: Mapping[str, str]) -> str:
     if target is _MISSING:
         return "is not there"
-    return "ends the journey" if target is None else f"leads to {quoted(target)}"
+    known = isinstance(target, str) and target in names
+    return "ends the journey" if target is None else f"leads to {quoted(names[target] if known else target)}"
 
 
-def _named(key: str, step: Mapping[str, Any]) -> str:
+def _names(steps: Mapping[str, Any]) -> dict[str, str]:
+    """What people call each step: its name, else what it does. The key is said only where several are called the
+    same."""
+    names = {key: _name(key, mapping(step)) for key, step in steps.items()}
+    often = Counter(names.values())
+    return {key: name if often[name] == 1 else f"{name} ({key})" for key, name in names.items()}
+
+
+def _name(key: str, step: Mapping[str, Any]) -> str:
     name = step.get("name")
-    return f"{quoted(name)} ({key})" if isinstance(name, str) and name else quoted(key)
+    if isinstance(name, str) and name:
+        return name
+    kind = registry.find(str(step.get("type")))
+    return kind.label if kind else key
+
+
+def _caption(step: Mapping[str, Any], port: str) -> str:
+    """As it stands at the line on the map."""
+    kind = registry.find(str(step.get("type")))
+    return kind.caption(mapping(step.get("config")), port) if kind else port
 
 
 def _settings_of(step: Mapping[str, Any]) -> list[str]:

@@ -25,7 +25,7 @@ def problems(slug: str, named: Mapping[str, Sequence[str]]) -> Iterator[Problem]
             if target == slug:
                 yield Problem(step, FIELD, "cycle", "a journey cannot lead into itself")
             elif target not in known:
-                yield Problem(step, FIELD, "ref_missing", f"there is no workflow {target!r}")
+                yield Problem(step, FIELD, "ref_missing", f"there is no journey {target!r}")
             elif target in leading:
                 message = f"{target!r} leads back here; whoever comes round is not let in a second time"
                 yield Problem(step, FIELD, "cycle", message, "warning")

@@ -41,6 +41,7 @@ def _int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
+LOADER = _Loader
 RESOLVERS = _Loader.yaml_implicit_resolvers  # first character -> what a plain word may be taken for
 
 

@@ -15,6 +15,7 @@ from workflows.definition import phrases
 from workflows.definition.phrases import quoted, said, span
 from workflows.spelling import walk
 from workflows.steps import registry
+from workflows.triggers import registry as triggers
 from workflows.triggers.base import TriggerType
 from workflows.triggers.registry import Trigger
 
@@ -80,10 +81,18 @@ def _deed(step: Mapping[str, Any]) -> str:
 
 
 def trigger_sentence(trigger: Any) -> str:
+    if trigger is None:
+        return "Nothing starts it yet"
     try:
         return phrases.clipped(_TRIGGER.validate_python(trigger).sentence(), phrases.SENTENCE)
     except (ValidationError, RecursionError):
+        pass
+    given = mapping(trigger)
+    kind = triggers.find(str(given.get("type")))
+    if kind is None:
         return f"Trigger {said(trigger)}"
+    settings = phrases.settings({name: value for name, value in given.items() if name != "type"})
+    return f"{kind.label}: {settings}" if settings else kind.label
 
 
 def _entry(entry: Mapping[str, Any]) -> list[str]:

@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contacts import wall_clock
 from delivery.authoring import templates
 from workflows.definition import complaints, limits, onward
 from workflows.definition.conditions import HAPPENED_SCOPE, STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
-from workflows.definition.schema import Definition, Step
+from workflows.definition.schema import Definition, Key, Step
+from workflows.spelling import walk
 from workflows.steps import registry
 from workflows.steps.enter_workflow import EnterWorkflowConfig
 
+_KEY: TypeAdapter[str] = TypeAdapter(Key)
 _LOOP_SAID = 6  # steps of a loop that are named
 RESERVED = frozenset({"schema", "dead-letters"})  # what stands at these names below /api/v1/workflows/ is no workflow
 
 
 def validate(definition: Any) -> list[Problem]:
-    """Everything wrong with it, errors first; of a great many problems the first ones. Reads the templates that it
-    names; writes nothing."""
+    """Everything wrong with it, errors first, those of the journey as a whole before those of its steps, in the order
+    in which one meets them, however they were stored; of a great many problems the first ones. Where the whole has not
+    the shape of a definition, what is wrong with those of its steps that have theirs is told as well. Reads the
+    templates that it names; writes nothing."""
     if (too_much := limits.problem_of(definition)) is not None:
         return [too_much]
     try:
         parsed = Definition.model_validate(definition)
     except ValidationError as error:
-        return _first(list(_schema_problems(error)))
+        slug, steps = _readable(definition)
+        return _first(definition, [*_schema_problems(error), *_step_problems(slug, steps)])
     problems = [
         *_slug_problems(parsed),
         *_entry_problems(parsed),
         *_exit_problems(parsed),
         *_graph_problems(parsed),
-        *_step_problems(parsed),
+        *_step_problems(parsed.slug, parsed.steps),
     ]
-    return _first(sorted(problems, key=lambda problem: problem.severity))
+    return _first(definition, problems)
 
 
-def _first(problems: list[Problem]) -> list[Problem]:
+def _first(definition: Any, found: list[Problem]) -> list[Problem]:
+    given = definition if isinstance(definition, Mapping) else {}
+    steps = given["steps"] if isinstance(given.get("steps"), Mapping) else {}
+    met = {key: place for place, key in enumerate(walk(given.get("start"), {str(key): steps[key] for key in steps}))}
+
+    def place(problem: Problem) -> tuple[str, int]:
+        return problem.severity, -1 if problem.step is None else met.get(problem.step, len(met))
+
+    problems = sorted(found, key=place)
     more = len(problems) - limits.PROBLEMS
     if more <= 0:
         return problems
@@ -47,14 +60,36 @@ def _first(problems: list[Problem]) -> list[Problem]:
     return [*kept, Problem(None, "", "more", f"and {more:,} more problems", problems[limits.PROBLEMS].severity)]
 
 
+def _readable(definition: Any) -> tuple[str, dict[str, Step]]:
+    """The slug, and the steps that can be read by themselves: a journey whose trigger is not chosen yet still says
+    what its steps lack."""
+    given = definition if isinstance(definition, Mapping) else {}
+    steps: dict[str, Step] = {}
+    for key, step in given["steps"].items() if isinstance(given.get("steps"), Mapping) else ():
+        try:
+            steps[_KEY.validate_python(key)] = Step.model_validate(step)
+        except ValidationError:
+            continue  # the envelope's own problems tell it
+    slug = given.get("slug")
+    return slug if isinstance(slug, str) else "", steps
+
+
 def _schema_problems(error: ValidationError) -> Iterator[Problem]:
-    for item in error.errors(include_url=False, include_input=False):
+    items = error.errors(include_url=False, include_input=False)
+    empty = any(item["loc"] == ("steps",) and item["type"] == "too_short" for item in items)
+    for item in items:
         loc = [str(part) for part in item["loc"]]
+        if empty and loc in (["start"], ["steps"]):  # nothing to begin with: said once
+            if loc == ["steps"]:
+                yield Problem(None, "steps", "bad_value", "there is no step yet: add the first one")
+            continue
         step = loc[1] if len(loc) > 2 and loc[0] == "steps" else None
         if loc[:2] == ["entry", "trigger"]:
             loc[2:3] = ["type"] if item["type"].startswith("union_tag") else []  # else the kind: no place of a file
         field = ".".join(loc[2:] if step else loc)
-        yield Problem(step, field, _code(item["type"]), complaints.said(item))
+        nothing_starts = field == "entry.trigger" and item["type"] == "missing"
+        said = "choose what starts this journey" if nothing_starts else complaints.said(item)
+        yield Problem(step, field, _code(item["type"]), said)
 
 
 _CODES = {
@@ -107,7 +142,7 @@ def _graph_problems(definition: Definition) -> Iterator[Problem]:
     loop = _loop(definition)
     if loop:
         way = " → ".join([*loop[:_LOOP_SAID], *(["…"] if len(loop) > _LOOP_SAID else []), loop[0]])
-        yield Problem(loop[0], "next", "cycle", f"this step leads back to itself ({way}); a workflow has no loops")
+        yield Problem(loop[0], "next", "cycle", f"this step leads back to itself ({way}); a journey has no loops")
     reached = _reachable(definition)
     for key in steps:
         if key not in reached:
@@ -157,10 +192,10 @@ def _loop(definition: Definition) -> list[str]:
     return []
 
 
-def _step_problems(definition: Definition) -> Iterator[Problem]:
+def _step_problems(slug: str, steps: Mapping[str, Step]) -> Iterator[Problem]:
     named_templates: dict[str, list[tuple[str, str]]] = {}
     named_journeys: dict[str, list[str]] = {}
-    for key, step in definition.steps.items():
+    for key, step in steps.items():
         step_type = registry.find(step.type)
         if step_type is None:
             known = ", ".join(registry.keys())
@@ -178,22 +213,22 @@ def _step_problems(definition: Definition) -> Iterator[Problem]:
         yield from condition_problems(step.skip_if, key, "skip_if", STEP_SCOPE)
         if step.skip_if is not None and not step_type.ports(config):
             yield Problem(key, "skip_if", "no_way_on", "nothing comes after this step, so it cannot be skipped")
-        for field, slug in template_references(config):
-            named_templates.setdefault(slug, []).append((key, field))
+        for field, template in template_references(config):
+            named_templates.setdefault(template, []).append((key, field))
         if isinstance(config, EnterWorkflowConfig):
             named_journeys.setdefault(config.workflow, []).append(key)
-    yield from onward.problems(definition.slug, named_journeys)
-    yield from _template_problems(definition, named_templates)
+    yield from onward.problems(slug, named_journeys)
+    yield from _template_problems(steps, named_templates)
 
 
-def _template_problems(definition: Definition, named: dict[str, list[tuple[str, str]]]) -> Iterator[Problem]:
+def _template_problems(steps: Mapping[str, Step], named: dict[str, list[tuple[str, str]]]) -> Iterator[Problem]:
     """`named`: slug -> the steps and fields that name the template."""
     slugs = sorted(named)
     channels, live = templates.channels(slugs), templates.live_version_ids(slugs)
     personal = templates.personal_in(slugs)
     for slug, places in named.items():
         for key, field in places:
-            wanted = definition.steps[key].type.removeprefix("send_")
+            wanted = steps[key].type.removeprefix("send_")
             if channels.get(slug, wanted) != wanted:
                 message = f"{slug!r} is a template for {channels[slug]}; this step sends {wanted}"
                 yield Problem(key, field, "wrong_channel", message, "warning")
@@ -221,4 +256,4 @@ def _port_problems(key: str, step: Step, ports: tuple[str, ...]) -> Iterator[Pro
     for port in step.next:
         if port not in ports:
             expected = ", ".join(ports) or "none"
-            yield Problem(key, f"next.{port}", "port_mismatch", f"this step has no port {port!r}; it has {expected}")
+            yield Problem(key, f"next.{port}", "port_mismatch", f"this step has no path {port!r}; it has {expected}")

@@ -20,7 +20,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from contacts import doorbell
-from workflows import admission, awaiting, signals, timers, versions
+from workflows import admission, awaiting, signals, timers, variants, versions
 from workflows.models import EditMove, EditPlan, Watch, Workflow, WorkflowVersion
 from workflows.signals import Moved
 from workflows.versions import CompiledVersion
@@ -47,6 +47,7 @@ class Done:
     waits: bool
     state: str
     wake_at: datetime
+    from_state: str
 
 
 def work_batch(now: datetime) -> bool:
@@ -122,7 +123,8 @@ written AS (
     SELECT id, seq, contact_id, version_id, step, CASE WHEN waits THEN type ELSE '' END, 'moved', '',
            %(detail)s::jsonb || jsonb_build_object('to_step', to_step), %(now)s
       FROM moved)
-SELECT id, contact_id, lane, version_id, step, waited, to_version_id, to_step, waits, state, wake_at FROM moved
+SELECT id, contact_id, lane, version_id, step, waited, to_version_id, to_step, waits, state, wake_at, from_state
+  FROM moved
 """
 
 
@@ -222,7 +224,7 @@ moved AS (
       FROM was d WHERE e.id = d.id
     RETURNING e.id, e.contact_id, e.lane, d.version_id, d.step, d.waiting_since IS NOT NULL AS waited,
               e.version_id AS to_version_id, e.step AS to_step, e.waiting_since IS NOT NULL AS waits, e.state,
-              e.wake_at, e.seq, d.type),
+              e.wake_at, e.seq, d.type, d.state AS from_state),
 written AS (
     INSERT INTO workflow_journal (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
     SELECT id, seq, contact_id, version_id, step, CASE WHEN waits THEN type ELSE '' END, 'moved', '',
@@ -230,7 +232,8 @@ written AS (
                                                    (SELECT number FROM workflow_versions v WHERE v.id = to_version_id)),
            %(now)s
       FROM moved)
-SELECT id, contact_id, lane, version_id, step, waited, to_version_id, to_step, waits, state, wake_at FROM moved
+SELECT id, contact_id, lane, version_id, step, waited, to_version_id, to_step, waits, state, wake_at, from_state
+  FROM moved
 """
 
 
@@ -276,19 +279,36 @@ def _ready(workflow_id: int, version_ids: set[int], now: datetime) -> None:
     awaiting.declare(workflow_id)
 
 
+def _taken(done: list[Done]) -> dict[tuple[int, int], list[str]]:
+    """The variants of each (enrolment, version), of those versions that have an experiment."""
+    places = {(each.id, version_id) for each in done for version_id in (each.version_id, each.to_version_id)}
+    splitting = versions.splitting(version_id for _, version_id in places)
+    places = {place for place in places if place[1] in splitting}
+    taken = variants.of(dict(places))
+    return {place: [one.name for one in taken.get(place[0], ())] for place in places}
+
+
 def _settle(done: list[Done], *, now: datetime) -> int:
     """What follows from the moves: counts, bells, and a look at who may have reached a goal of theirs. Returns how many
     there were."""
     if not done:
         return 0
     workflow_id = versions.load([done[0].to_version_id])[done[0].to_version_id].workflow_id
-    counts: Counter[tuple[int, str, str]] = Counter()
+    taken = _taken(done)
+    counts: Counter[tuple[int, str, str, str]] = Counter()
     for each in done:
-        counts[each.version_id, "", "moved_out"] += 1
-        counts[each.to_version_id, "", "moved_in"] += 1
-        counts[each.version_id, each.step, "moved_out"] += each.waited
-        counts[each.to_version_id, each.to_step, "moved_in"] += each.waits
-    deltas = tuple(Moved(workflow_id, *where, amount) for where, amount in sorted(counts.items()) if amount)
+        for version_id, metric in ((each.version_id, "moved_out"), (each.to_version_id, "moved_in")):
+            for name in ("", *taken.get((each.id, version_id), ())):
+                counts[version_id, "", metric, name] += 1
+        counts[each.version_id, each.step, "moved_out", ""] += each.waited
+        counts[each.to_version_id, each.to_step, "moved_in", ""] += each.waits
+        counts[each.version_id, each.step, each.from_state, ""] -= 1
+        counts[each.to_version_id, each.to_step, each.state, ""] += 1
+    deltas = tuple(
+        Moved(workflow_id, version_id, step, metric, amount, name)
+        for (version_id, step, metric, name), amount in sorted(counts.items())
+        if amount
+    )
     signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
     watchful = set(
         Watch.objects.filter(version_id__in={each.to_version_id for each in done}).values_list("version_id", flat=True)

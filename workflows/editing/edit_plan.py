@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
-from contacts import doorbell
+from contacts import audit, authority, doorbell
 from contacts.faults import Fault
 from scoring.lifecycle import stages
 from workflows.definition import phrases
@@ -129,6 +129,11 @@ def survey(slug: str) -> Survey:
     return Survey(live.number, names, tuple(standings))
 
 
+def under_way(workflow_id: int) -> int:
+    """How many are under way, in whichever version."""
+    return Enrolment.objects.filter(workflow=workflow_id, state__in=UNFINISHED).count()
+
+
 def under_way_elsewhere(workflow_id: int) -> int:
     """How many are under way in other versions than the live one."""
     live = Workflow.objects.filter(pk=workflow_id).values("live_version_id")
@@ -160,8 +165,8 @@ def _standing(step: str, at: _Gathered, versions: Mapping[int, Any], live: Workf
     target = step if new is not None and new["type"] == latest["type"] else None
     for number in sorted(versions, reverse=True):
         if new is not None:
-            old = versions[number]["steps"][step]
-            changes |= {change.sentence: change for change in step_changes(step, old, new) if change.kind != "renamed"}
+            told = step_changes(step, versions[number], live.definition)
+            changes |= {change.sentence: change for change in told if change.kind != "renamed"}
         if target is not None:
             again |= dict.fromkeys(may_repeat(versions[number], step, live.definition, target))
     return Standing(
@@ -288,6 +293,7 @@ def begin(*, slug: str, to_version: int, decisions: Mapping[str, Decision], by: 
     """Write the plan down and ring for it; call inside a transaction. Decisions are about people who stand somewhere
     when the plan comes to them: who goes on meanwhile is judged by the step they have come to. Raises NotPossible where
     another plan is under way, or where `to_version`, for which they were made, is no longer live."""
+    authority.require("workflows.publish_workflow")
     workflow = Workflow.objects.select_for_update(no_key=True).get(slug=slug)
     live = workflow.live_version
     if live is None or workflow.status == "archived":
@@ -305,6 +311,8 @@ def begin(*, slug: str, to_version: int, decisions: Mapping[str, Decision], by: 
             )
     except IntegrityError as error:
         raise NotPossible("a plan is being carried out: wait until it is done") from error
+    after = {"to_version": to_version, "decisions": plan.decisions}
+    audit.note("workflow.plan_begun", of=("workflow", slug), name=workflow.name, after=after)
     doorbell.ring_on_commit(BELL, LANE)
     plan.refresh_from_db(fields=["public_id"])
     return plan
@@ -313,6 +321,7 @@ def begin(*, slug: str, to_version: int, decisions: Mapping[str, Decision], by: 
 def begin_undoing(*, slug: str, public_id: UUID | str, now: datetime) -> EditPlan:
     """Put back, where they stood, those who have not gone on since; call inside a transaction. Who left stays away.
     Raises EditPlan.DoesNotExist, NotPossible."""
+    authority.require("workflows.publish_workflow")
     Workflow.objects.select_for_update(no_key=True).get(slug=slug)
     plan = EditPlan.objects.select_for_update().get(workflow__slug=slug, public_id=public_id)
     if plan.state != "applied":
@@ -325,6 +334,8 @@ def begin_undoing(*, slug: str, public_id: UUID | str, now: datetime) -> EditPla
             plan.save(update_fields=["state", "position", "undone_at"])
     except IntegrityError as error:
         raise NotPossible("another plan is being carried out: wait until it is done") from error
+    before, after = {"plan": str(plan.public_id), "state": "applied"}, {"plan": str(plan.public_id), "state": "undoing"}
+    audit.note("workflow.plan_undone", of=("workflow", slug), name=plan.workflow.name, before=before, after=after)
     doorbell.ring_on_commit(BELL, LANE)
     return plan
 

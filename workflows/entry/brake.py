@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection
 
+from contacts import audit, authority
 from workflows import admission
+from workflows.models import Workflow
 
 BELL, BELL_LANE = "workflows.brake", "housekeeping"
 HOUR = timedelta(hours=1)
@@ -82,7 +84,8 @@ def held(workflow_id: int | None = None) -> list[Braked]:
 
 def release(workflow_id: int, *, by: str, now: datetime) -> bool:
     """Let everybody who waits begin, as far as a concurrency cap allows, and do not brake again within the hour.
-    Returns whether the brake held. Call inside a transaction."""
+    Returns whether the brake held. Call inside a transaction. Raises NotAllowed."""
+    authority.require("workflows.publish_workflow")
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE enrolment_brakes SET released_at = %s, released_by = %s"
@@ -91,6 +94,9 @@ def release(workflow_id: int, *, by: str, now: datetime) -> bool:
         )
         released = cursor.rowcount > 0
     if released:
+        slug, name = Workflow.objects.values_list("slug", "name").get(pk=workflow_id)
+        before, after = {"braked": True}, {"braked": False}
+        audit.note("workflow.brake_released", of=("workflow", slug), name=name, before=before, after=after)
         admission.ring()
     return released
 

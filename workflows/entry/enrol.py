@@ -97,8 +97,12 @@ def enrol(candidates: Sequence[Candidate], *, now: datetime) -> list[Refusal]:
             refused.append(refusal(candidate, "re_entry", _policy(candidate, past.get(candidate.place))))
     entered = _insert(list(admitted.values()), now)
     refused += [refusal(candidate, "re_entry") for place, candidate in admitted.items() if place not in entered]
-    counts = Counter((admitted[place].version.workflow_id, admitted[place].version.id) for place in entered)
-    deltas = tuple(Moved(workflow, version, "", "entered", n) for (workflow, version), n in sorted(counts.items()))
+    counts: Counter[tuple[int, int, str, str]] = Counter()
+    for place, found in entered.items():
+        version = admitted[place].version
+        counts[version.workflow_id, version.id, "", "entered"] += 1
+        counts[version.workflow_id, version.id, version.definition.start, found.state] += 1
+    deltas = tuple(Moved(*where, n) for where, n in sorted(counts.items()))
     if deltas:
         signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
     brake.note(

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts import clock, identity
+from contacts import audit, authority, clock, identity
 from contacts.identifiers import Identifiers, fault
 from contacts.merged import living_ids
 from workflows import serializable, wording
 from workflows.entry import entering, entry_runs
 from workflows.entry.entering import Standing
-from workflows.models import EntryRun
+from workflows.models import EntryRun, Workflow
 
 UNKNOWN = "unknown_contact"
 KINDS = ("manual", "api")
@@ -27,6 +27,9 @@ KINDS = ("manual", "api")
 
 class NotLive(Exception):
     """Only a live workflow takes anybody in."""
+
+
+_MAY_ADD = ("workflows.add_entryrun", "workflows.publish_workflow")
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,13 @@ def enrol(
     """Enrol these people now, in one SERIALIZABLE transaction of its own. Nobody is created: who is not known is
     refused as UNKNOWN. `kind`: manual · api. `lane` None: the workflow's. `dry_run`: what would be answered, and no
     more. Raises NotLive."""
+    authority.require(*_MAY_ADD)
 
     def work() -> Answer:
         answer = _enrol(people, live(workflow_id), kind=kind, properties=properties or {}, lane=lane)
         if dry_run:
             raise _NotMeant(answer)
+        _note(workflow_id, {"entered": answer.entered, "refused": len(answer.refused)})
         return answer
 
     try:
@@ -90,10 +95,11 @@ def begin(
     expected: int | None = None,
 ) -> EntryRun:
     """Bring in everybody for whom the condition `audience` is true, as a run, in the caller's transaction. Raises
-    NotLive."""
+    NotAllowed, NotLive."""
+    authority.require(*_MAY_ADD)
     version = live(workflow_id).version
     assert version is not None
-    return entry_runs.begin(
+    run = entry_runs.begin(
         workflow_id=workflow_id,
         version_id=version.id,
         kind=kind,
@@ -103,6 +109,13 @@ def begin(
         by=by,
         now=now,
     )
+    _note(workflow_id, {"run": str(run.public_id), "audience": audience, "expected": expected})
+    return run
+
+
+def _note(workflow_id: int, after: dict[str, Any]) -> None:
+    slug, name = Workflow.objects.values_list("slug", "name").get(pk=workflow_id)
+    audit.note("workflow.people_added", of=("workflow", slug), name=name, after=after)
 
 
 def live(workflow_id: int) -> Standing:

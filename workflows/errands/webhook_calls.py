@@ -15,12 +15,13 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from contacts import chaos, doorbell, outside, transactions
+from contacts import chaos, doorbell, outside, tracing, transactions
 from delivery.outbox import LANES
 from delivery.outgoing import calls, signatures
 from delivery.outgoing.calls import Answered, Request, Unanswered
@@ -143,9 +144,11 @@ def call_batch(lane: str, *, patience: float | None = PATIENCE) -> bool:
     taken, claims = transactions.run(lambda now: _claim(lane, places, now))
     _leave(places - len(claims))
     chaos.point("workflows.calls_claimed")
-    started = {_start(claim): claim for claim in claims}
-    done, late = wait(started, timeout=patience)
-    _record({future: started[future] for future in done})
+    came_from = partial(tracing.of, "enrolment", [claim.enrolment_id for claim in claims])
+    with tracing.batch("webhooks.call", links=came_from, size=len(claims), lane=lane):
+        started = {_start(claim): claim for claim in claims}
+        done, late = wait(started, timeout=patience)
+        _record({future: started[future] for future in done})
     if late:
         slow = {future: started[future] for future in late}
         threading.Thread(target=_record_late, args=(slow, lane), name="webhook answers", daemon=True).start()

@@ -11,10 +11,10 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from contacts import doorbell
+from contacts import authority, doorbell
 from contacts.privacy import restricting
 from delivery import outbox
-from workflows import admission, condition_nodes, moves, signals, versions
+from workflows import admission, condition_nodes, moves, signals, variants, versions
 from workflows.moves import Batch, Claimed
 from workflows.signals import Moved
 from workflows.steps.base import Advance
@@ -96,6 +96,7 @@ def resolve(ids: Sequence[int], *, deed: str, by: str, now: datetime) -> Resolve
     A constant number of statements, and what the engine's moves cost for skipping. Whoever entered the same workflow
     again meanwhile is refused: nobody is in it twice."""
     assert deed in DEEDS and len(ids) <= AT_ONCE
+    authority.require("workflows.change_deadletter", "workflows.publish_workflow")
     for _ in range(3):
         try:
             with transaction.atomic():
@@ -125,9 +126,7 @@ def _resolve(ids: Sequence[int], deed: str, by: str, now: datetime) -> Resolved:
     if not going:
         return Resolved(refused=refused)
     {"retry": _retry, "skip": _skip, "exit": _exit}[deed](going, now)
-    counts = Counter((letter.workflow_id, letter.version_id) for letter in going)
-    deltas = tuple(Moved(*where, "", "failed", -amount) for where, amount in sorted(counts.items()))
-    signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
+    signals.enrolments_moved.send(sender=None, deltas=_moved(going, "failed", -1), now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE dead_letters SET state = %s, resolved_at = %s, resolved_by = %s WHERE id = ANY(%s)",
@@ -188,10 +187,13 @@ def _retry(letters: Sequence[_Letter], now: datetime) -> None:
             UPDATE workflow_enrolments
                SET state = CASE WHEN capped OR waiting_since IS NOT NULL THEN 'waiting' ELSE 'active' END,
                    held = capped, attempts = 0, wake_at = %s, finished_at = NULL, exit_reason = ''
-             WHERE id = ANY(%s)
+             WHERE id = ANY(%s) RETURNING workflow_id, version_id, step, state
             """,
             [now, [letter.enrolment_id for letter in letters]],
         )
+        counts: Counter[tuple[int, int, str, str]] = Counter(cursor.fetchall())
+    deltas = tuple(Moved(*where, amount) for where, amount in sorted(counts.items()))
+    signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
     _tell(letters, now)
 
 
@@ -209,9 +211,17 @@ def _skip(letters: Sequence[_Letter], now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE workflow_enrolments SET wake_at = %s, held = capped,"
-            " state = CASE WHEN capped THEN 'waiting' ELSE state END WHERE id = ANY(%s) AND state = 'active'",
+            " state = CASE WHEN capped THEN 'waiting' ELSE state END WHERE id = ANY(%s) AND state = 'active'"
+            " RETURNING workflow_id, version_id, step, state",
             [now, [letter.enrolment_id for letter in letters]],
         )
+        counts: Counter[tuple[int, int, str]] = Counter(row[:3] for row in cursor.fetchall() if row[3] == "waiting")
+    deltas = tuple(
+        Moved(*where, state, amount * sign)
+        for where, amount in sorted(counts.items())
+        for state, sign in (("active", -1), ("waiting", 1))
+    )
+    signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
     _tell(letters, now)
 
 
@@ -234,9 +244,21 @@ def _exit(letters: Sequence[_Letter], now: datetime) -> None:
             {"ids": ids, "now": now, "reason": REASON},
         )
     outbox.cancel_queued(enrolment_ids=ids, reason=REASON, now=now)
-    counts = Counter((letter.workflow_id, letter.version_id) for letter in letters)
-    deltas = tuple(Moved(*where, "", f"exited:{REASON}", amount) for where, amount in sorted(counts.items()))
-    signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
+    signals.enrolments_moved.send(sender=None, deltas=_moved(letters, f"exited:{REASON}", 1), now=now)
+
+
+def _moved(letters: Sequence[_Letter], metric: str, sign: int) -> tuple[Moved, ...]:
+    """One more or one less for each, also of the variants that they had taken before they failed."""
+    taken = variants.of({letter.enrolment_id: letter.version_id for letter in letters})
+    counts: Counter[tuple[int, int, str]] = Counter()
+    for letter in letters:
+        mine = (each.name for each in taken.get(letter.enrolment_id, ()) if each.seq < letter.seq)
+        for name in ("", *mine):
+            counts[letter.workflow_id, letter.version_id, name] += sign
+    return tuple(
+        Moved(workflow_id, version_id, "", metric, amount, name)
+        for (workflow_id, version_id, name), amount in sorted(counts.items())
+    )
 
 
 def _claimed(letter: _Letter) -> Claimed:

@@ -18,7 +18,7 @@ from django.db import DatabaseError, connection, transaction
 
 from contacts import clock
 from contacts.transactions import sqlstate
-from workflows import admission, condition_nodes, signals, timers, versions
+from workflows import admission, condition_nodes, signals, timers, variants, versions
 from workflows.moves import Claimed
 from workflows.signals import Moved
 from workflows.steps.base import TryLater
@@ -107,12 +107,15 @@ def _give_up(row: Claimed, error: Exception, category: str, tries: int, now: dat
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH failed AS (
-                UPDATE workflow_enrolments
+            WITH stood AS (
+                SELECT id, state FROM workflow_enrolments
+                 WHERE id = %(id)s AND seq = %(seq)s AND state IN ('active', 'waiting') FOR UPDATE),
+            failed AS (
+                UPDATE workflow_enrolments e
                    SET state = 'failed', exit_reason = 'failed', finished_at = %(now)s, seq = seq + 1, held = false,
                        attempts = %(tries)s
-                 WHERE id = %(id)s AND seq = %(seq)s AND state IN ('active', 'waiting')
-                RETURNING id, seq, contact_id, workflow_id, version_id, step, lane, capped),
+                  FROM stood WHERE e.id = stood.id
+                RETURNING e.id, seq, contact_id, workflow_id, version_id, step, lane, capped, stood.state AS was),
             written AS (
                 INSERT INTO workflow_journal
                        (enrolment_id, seq, contact_id, version_id, step, step_type, outcome, port, detail, at)
@@ -123,7 +126,7 @@ def _give_up(row: Claimed, error: Exception, category: str, tries: int, now: dat
                                           trace, attempts, failed_at)
                 SELECT id, workflow_id, version_id, contact_id, step, seq, %(category)s, %(error)s, %(trace)s,
                        %(tries)s, %(now)s FROM failed)
-            SELECT lane, capped FROM failed
+            SELECT lane, capped, was FROM failed
             """,
             {
                 "id": row.id,
@@ -140,9 +143,15 @@ def _give_up(row: Claimed, error: Exception, category: str, tries: int, now: dat
         failed = cursor.fetchone()
     if failed is None:
         return
-    lane, capped = failed
-    moved = Moved(version.workflow_id, version.id, "", "failed", 1)
-    signals.enrolments_moved.send(sender=None, deltas=(moved,), now=now)
+    lane, capped, was = failed
+    place = version.workflow_id, version.id
+    taken = variants.of({row.id: version.id}).get(row.id, ())
+    deltas = (
+        Moved(*place, "", "failed", 1),
+        Moved(*place, row.step, was, -1),
+        *(Moved(*place, "", "failed", 1, each.name) for each in taken),
+    )
+    signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
     condition_nodes.mark([row.contact_id], lane=lane, now=now)
     if capped:
         admission.ring()

@@ -77,7 +77,8 @@ def _track(deed: Moment, stage: Stage) -> None:
     recorded = transactions.run(lambda now: events.record_batch([event], source=setting.SOURCE, now=now))
     if recorded.rejected:
         raise Impossible("the event was rejected: " + "; ".join(fault.msg for fault in recorded.rejected[0].errors))
-    stage.people.setdefault(said["contact"], Contact.objects.get(external_id=said["contact"]).pk)
+    if said["contact"] not in stage.people:
+        stage.people[said["contact"]] = Contact.objects.get(external_id=said["contact"]).pk
 
 
 def _update_contact(deed: Moment, stage: Stage) -> None:
@@ -139,7 +140,7 @@ def _enrol(deed: Moment, stage: Stage) -> None:
     slug = deed.said.get("workflow", stage.slug)
     workflow = Workflow.objects.filter(slug=slug).first()
     if workflow is None:
-        raise Impossible(f"there is no workflow {slug!r}")
+        raise Impossible(f"there is no journey {slug!r}")
     person = Asked(public_id=Contact.objects.get(pk=stage.contact(deed)).public_id)
     try:
         enrolling.enrol([person], workflow_id=workflow.pk, kind="api")

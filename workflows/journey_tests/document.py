@@ -47,7 +47,9 @@ CHECKS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "count": (frozenset({"enrolments"}), frozenset({"contact", "workflow"})),
 }
 NEWCOMERS = frozenset({"track", "update_contact"})  # deeds that make a contact whom nobody knew, as in production
-_PARTS = frozenset({"workflow", "contacts", "cases", "templates", "rules", "segments", "lists"})
+_PARTS = frozenset(
+    {"workflow", "contacts", "cases", "templates", "rules", "segments", "lists", "category", "description"}
+)
 
 
 class BadTestFile(ValueError):

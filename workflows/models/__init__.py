@@ -1,5 +1,6 @@
 """The tables of the engine, one noun a file."""
 
+from workflows.models.draft import DraftRevision
 from workflows.models.editing import EditMove, EditPlan
 from workflows.models.enrolment import Enrolment, JournalEntry
 from workflows.models.entry import DateEntry, EntryRequest, EntryRun, TriggerSchedule
@@ -15,6 +16,7 @@ from workflows.models.workflow import Workflow, WorkflowTrigger, WorkflowVersion
 __all__ = [
     "DateEntry",
     "DeadLetter",
+    "DraftRevision",
     "EditMove",
     "EditPlan",
     "Enrolment",

@@ -90,6 +90,8 @@ class Enrolment(models.Model):
             ),
             models.Index(fields=["workflow"], condition=Q(state="active", capped=True), name="places_taken"),
             models.Index(fields=["contact_id", "workflow"], name="enrolments_of_a_contact"),
+            # the list of a journey's people, newest first
+            models.Index(fields=["workflow", "-id"], name="enrolments_of_a_workflow"),
         ]
 
 

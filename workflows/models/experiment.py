@@ -21,4 +21,7 @@ class ExperimentAssignment(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["experiment", "contact_id"], name="one_variant_per_experiment_and_contact"),
         ]
-        indexes = [models.Index(fields=["contact_id"], name="assignments_of_a_contact")]
+        indexes = [
+            models.Index(fields=["contact_id"], name="assignments_of_a_contact"),
+            models.Index(fields=["experiment", "assigned_at"], name="assignments_in_their_order"),
+        ]

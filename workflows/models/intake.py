@@ -29,4 +29,7 @@ class EntryRefusal(models.Model):
 
     class Meta:
         db_table = "entry_refusals"
-        indexes = [models.Index(fields=["contact_id", "workflow_id"], name="refusals_of_a_contact")]
+        indexes = [
+            models.Index(fields=["contact_id", "workflow_id"], name="refusals_of_a_contact"),
+            models.Index(fields=["workflow_id", "-id"], name="refusals_of_a_workflow"),
+        ]

@@ -17,7 +17,10 @@ class Workflow(models.Model):
     name = models.TextField()
     status = models.TextField(default="draft", db_default="draft")
     draft = models.JSONField(default=dict, blank=True, help_text="the definition, schema 1")
-    draft_revision = models.IntegerField(default=1, db_default=1)
+    draft_revision = models.IntegerField(default=1, db_default=1, help_text="+1 with every change, undone ones as well")
+    draft_entry = models.ForeignKey(
+        "workflows.DraftRevision", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     live_version = models.ForeignKey(
         "workflows.WorkflowVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -35,7 +38,10 @@ class Workflow(models.Model):
                 condition=Q(status="draft") | Q(live_version__isnull=False), name="only_published_workflows_run"
             ),
         ]
-        permissions = [("publish_workflow", "Can publish, pause and archive journeys")]
+        permissions = [
+            ("publish_workflow", "Can publish, pause and archive journeys"),
+            ("pause_workflow", "Can pause and resume journeys"),
+        ]
 
     def __str__(self) -> str:
         return self.name

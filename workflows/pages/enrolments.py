@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
@@ -16,41 +16,17 @@ from django.utils.safestring import SafeString
 from contacts.models import Contact
 from contacts.pages import floors
 from contacts.pages.cells import NOTHING, link, moment, pill, stacked, state_pill
-from contacts.pages.changelists import Empty, RecordAdmin
+from contacts.pages.changelists import LOOKED_THROUGH, Empty, RecordAdmin
 from contacts.pages.contacts import contact_ids_of, names_of
-from contacts.pages.floors import Name
+from contacts.pages.floors import Name, Sample
 from workflows import wording
 from workflows.figures import figures
 from workflows.models import Enrolment, EntryRefusal, JournalEntry, Workflow, WorkflowVersion
-from workflows.models.enrolment import FINISHED, UNFINISHED
+from workflows.models.enrolment import FINISHED
+from workflows.pages.enrolment_filters import ReasonFilter, StateFilter, StepFilter, VersionFilter, WorkflowFilter
 from workflows.pages.journeys import status_of
 from workflows.pages.removal import TakingOut
 from workflows.pages.why import why_view
-
-
-class WorkflowFilter(admin.SimpleListFilter):
-    title = "journey"
-    parameter_name = "workflow"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Workflow.objects.order_by("name").values_list("pk", "name")[:200]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        value = self.value() or ""
-        return queryset.filter(workflow_id=value) if value.isdecimal() else queryset
-
-
-class StateFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("here", "Here now"), *((state, state.capitalize()) for state in (*UNFINISHED, *FINISHED))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        if self.value() == "here":
-            return queryset.filter(state__in=UNFINISHED)
-        return queryset.filter(state=self.value()) if self.value() in {*UNFINISHED, *FINISHED} else queryset
 
 
 class OfAJourneyAdmin(RecordAdmin):
@@ -90,14 +66,20 @@ class OfAJourneyAdmin(RecordAdmin):
 class EnrolmentAdmin(TakingOut, OfAJourneyAdmin):
     tab = "people"
     title_of_list = "People in journeys"
+    nouns = ("person", "people")
     list_display = ("who", "state_shown", "where", "wakes", "entered")
     list_display_links = ("who",)
     list_select_related = ("workflow", "version")
-    list_filter = (WorkflowFilter, StateFilter)
+    list_filter = (WorkflowFilter, StateFilter, StepFilter, VersionFilter, ReasonFilter)
+    scanning = ("state", "step", "version", "reason")
     record_template = "admin/workflows/enrolment.html"
     actions = ("take_out_selected",)
     empty = Empty(
-        "login", "Nobody has entered a journey yet", "When an event matches a live journey, its contact appears here."
+        "login",
+        "Nobody has entered a journey yet",
+        "When an event matches a live journey, its contact appears here.",
+        deed=Sample("Go to the journeys", "admin:workflows_workflow_changelist", "workflows.view_workflow"),
+        sample="gallery",
     )
 
     def get_urls(self) -> list[Any]:
@@ -107,6 +89,15 @@ class EnrolmentAdmin(TakingOut, OfAJourneyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).defer("version__definition", "workflow__draft")
+
+    def newest(self, request: HttpRequest, rows: QuerySet) -> QuerySet:
+        """Of a journey: its own newest, so that an old journey's people are found behind a million others."""
+        workflow = request.GET.get("workflow", "")
+        if not workflow.isdecimal():
+            return super().newest(request, rows)
+        own = Enrolment.objects.filter(workflow_id=workflow).order_by("-id").values("id")[:LOOKED_THROUGH]
+        first: int = own.aggregate(first=Min("id"))["first"] or 0
+        return rows.filter(pk__gte=first)
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
         contacts = names_of({row.contact_id for row in rows})
@@ -184,6 +175,7 @@ class EntryRefusalAdmin(OfAJourneyAdmin):
         "door_front",
         "Nobody was refused",
         "When an event matches a journey and its contact may not enter, the reason is kept here.",
+        deed=Sample("Go to the journeys", "admin:workflows_workflow_changelist", "workflows.view_workflow"),
     )
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
@@ -199,7 +191,7 @@ class EntryRefusalAdmin(OfAJourneyAdmin):
 
     @admin.display(description="Not let in because")
     def reason_shown(self, row: EntryRefusal) -> SafeString:
-        return stacked(pill(row.reason.replace("_", " ").capitalize(), "warn"), wording.refusal(row.reason))
+        return stacked(pill(wording.refusal_name(row.reason), "warn"), wording.refusal(row.reason))
 
     @admin.display(description="When")
     def refused(self, row: EntryRefusal) -> SafeString:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -121,7 +122,7 @@ class AddingPeople:
     def frame(self, request: HttpRequest, workflow: Workflow | None, tab: str) -> dict[str, Any]:
         raise NotImplementedError
 
-    def _publish(self, request: HttpRequest, workflow: Workflow) -> None:
+    def publish_and_tell(self, request: HttpRequest, workflow: Workflow) -> None:
         raise NotImplementedError
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
@@ -211,6 +212,13 @@ class AddingPeople:
         note = urlencode({"note": request.POST.get("note", "")})
         return f"{reverse('admin:workflows_workflow_publish', args=[workflow.pk])}?{note}"
 
+    def brought_in_by(self, workflow: Workflow, *, now: datetime) -> Tried | None:
+        """Who would be brought in if the draft were published; None where it brings in nobody."""
+        definition = _sound(workflow)
+        if definition is None or not definition.entry.enrol_existing:
+            return None
+        return _brought_in(definition, workflow.pk, now=now)
+
     def publish_view(self, request: Any, pk: int) -> HttpResponse:
         workflow = self.workflow_of(request, pk)
         if not self.has_publish_permission(request):
@@ -219,19 +227,23 @@ class AddingPeople:
         if request.method == "POST" and request.POST.get("revision") != str(workflow.draft_revision):
             messages.error(request, "Not published: somebody saved this draft after you had been asked. Look again.")
         elif request.method == "POST":
-            self._publish(request, workflow)
+            self.publish_and_tell(request, workflow)
         if definition is None or request.method == "POST":
             return HttpResponseRedirect(reverse("admin:workflows_workflow_change", args=[pk]))
-        with transaction.atomic():
-            found = entry_runs.count(definition, workflow_id=pk, kind="existing", now=clock.now())
         context = {
             **self.frame(request, workflow, "edit"),
             "may_publish": False,  # by the button of this page alone
             "note": request.GET.get("note", ""),
-            "tried": _shown(found, _who_stands_there(definition)),
+            "tried": _brought_in(definition, pk, now=clock.now()),
             "next_version": workflow.live_version.number + 1 if workflow.live_version else 1,
         }
         return TemplateResponse(request, "admin/workflows/publish_existing.html", context)
+
+
+def _brought_in(definition: Definition, workflow_id: int, *, now: datetime) -> Tried:
+    with transaction.atomic():
+        found = entry_runs.count(definition, workflow_id=workflow_id, kind="existing", now=now)
+    return _shown(found, _who_stands_there(definition))
 
 
 def _sound(workflow: Workflow) -> Definition | None:

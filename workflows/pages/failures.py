@@ -20,12 +20,14 @@ from contacts.pages import floors
 from contacts.pages.cells import NOTHING, link, moment, pill, stacked
 from contacts.pages.changelists import Empty
 from contacts.pages.contacts import names_of
-from contacts.pages.floors import Name
+from contacts.pages.floors import Name, Sample
 from workflows.failures import dead_letters
 from workflows.failures.dead_letters import AT_ONCE, DEEDS, Resolved
 from workflows.models import DeadLetter
 from workflows.pages.enrolments import OfAJourneyAdmin, WorkflowFilter, step_names
 
+STEPS_FROM = 5_000
+MOST_CHOICES = 100
 IN_ONE_REQUEST = 5_000  # a few seconds; the command takes any number
 STATES = {
     "": ("To decide", "bad"),
@@ -75,14 +77,14 @@ class CategoryFilter(admin.SimpleListFilter):
 
 
 class StepFilter(admin.SimpleListFilter):
-    """The steps at which somebody failed who is still to be decided about."""
+    """The steps at which somebody failed lately who is still to be decided about."""
 
     title = "step"
     parameter_name = "step"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        found = DeadLetter.objects.filter(state="open").order_by("step").values_list("step", flat=True).distinct()
-        return [(step, step) for step in found[:100]]
+        newest = DeadLetter.objects.filter(state="open").order_by("-id").values_list("step", flat=True)[:STEPS_FROM]
+        return [(step, step) for step in sorted(set(newest))[:MOST_CHOICES]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(step=self.value()) if self.value() else queryset
@@ -96,6 +98,7 @@ class DeadLetterAdmin(OfAJourneyAdmin):
     list_display = ("who", "where", "error_shown", "state_shown", "failed")
     list_display_links = ("who",)
     list_filter = (StateFilter, WorkflowFilter, StepFilter, CategoryFilter)
+    scanning = ("state", "workflow", "step", "category")
     actions = ("retry_selected", "skip_selected", "exit_selected")
     record_template = "admin/workflows/dead_letter.html"
     empty = Empty(
@@ -103,10 +106,12 @@ class DeadLetterAdmin(OfAJourneyAdmin):
         "Nobody to decide about",
         "A step that fails is tried again by itself. Who fails for good is listed here, until somebody lets them try "
         "again, go on behind the step, or leave.",
+        deed=Sample("Go to the journeys", "admin:workflows_workflow_changelist", "workflows.view_workflow"),
     )
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("workflows.publish_workflow")
+        may = request.user.has_perm
+        return may("workflows.change_deadletter") or may("workflows.publish_workflow")
 
     def get_urls(self) -> list[Any]:
         decide = self.admin_site.admin_view(self.decide_view)
@@ -187,7 +192,7 @@ class DeadLetterAdmin(OfAJourneyAdmin):
                 ("State", self.state_shown(row)),
                 ("Contact", link(row.shown_contact, person)),
                 ("Journey", link(row.shown_journey.text, row.shown_journey.url)),
-                ("Way through it", link(way.text, way.url) if way else NOTHING),
+                ("Path through it", link(way.text, way.url) if way else NOTHING),
                 ("Step", row.shown_step),
                 ("Error", format_html('<code class="cl-code">{}</code>', row.error or "unknown")),
                 ("Kind of error", CATEGORIES.get(row.category, row.category)),

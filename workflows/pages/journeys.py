@@ -1,4 +1,4 @@
-"""Journeys: the list, the page with the draft and its problems, and the deeds: publish, pause, resume, archive."""
+"""Journeys: the list, the ways to the pages of one (the builder first), and the deeds: publish, pause, archive."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from contacts import clock
+from contacts.authority import NotAllowed
 from contacts.pages.cells import moment, pill, stacked
 from contacts.pages.changelists import CarillonAdmin, Empty
 from workflows import publishing
@@ -23,15 +23,21 @@ from workflows.editing import edit_plan
 from workflows.entry import brake
 from workflows.figures import figures
 from workflows.models import Workflow
+from workflows.pages import new_journey
 from workflows.pages import plan as admin_plan
 from workflows.pages import rehearsals as admin_rehearsals
 from workflows.pages import tests as admin_tests
 from workflows.pages import versions as admin_versions
-from workflows.pages.drafts import STARTER, BadDraft, problem_rows, read_draft
+from workflows.pages.builder import map as builder_map
+from workflows.pages.builder import operations as builder_operations
+from workflows.pages.builder import panels as builder_panels
+from workflows.pages.builder import parts as builder_parts
+from workflows.pages.builder import publishing as builder_publishing
+from workflows.pages.builder import text as builder_text
+from workflows.pages.builder import trying as builder_trying
+from workflows.pages.builder import version_maps as builder_version_maps
 from workflows.pages.entries import AddingPeople
-from workflows.spelling import spelled
 
-LONGEST_NOTE = 500
 DEEDS = {
     "pause": "The journey is paused: nobody enters and nobody goes on until it is resumed.",
     "resume": "The journey goes on.",
@@ -50,11 +56,17 @@ class JourneyAdmin(AddingPeople, CarillonAdmin):
     search_fields = ("name__icontains", "slug__startswith")
     search_help_text = "Part of a name, or how the slug begins"
     actions = None
+    hanging_words = {
+        "workflows.DraftRevision": "kept changes of the draft",
+        "workflows.JourneyTests": "tests",
+        "workflows.Rehearsal": "rehearsals",
+    }
     empty = Empty(
         "account_tree",
         "No journeys yet",
-        "A journey says what happens to a contact after an event: emails, waits, branches. To bring one from a file:",
-        ".venv/bin/python manage.py import_workflow workflows/samples/first-order.yaml",
+        "A journey says what happens to a contact after an event: emails, waits, branches. Begin with one that works "
+        "already, or from scratch.",
+        sample="gallery",
     )
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
@@ -90,6 +102,12 @@ class JourneyAdmin(AddingPeople, CarillonAdmin):
         """Only what never ran: a published journey is archived instead, and its history stays."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.live_version_id is None)
 
+    def delete_model(self, request: HttpRequest, obj: Workflow) -> None:
+        try:
+            publishing.discard(slug=obj.slug, now=clock.now())
+        except publishing.UnableToChange as error:  # published since the page asked
+            raise PermissionDenied from error
+
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("workflows.publish_workflow")
 
@@ -98,7 +116,8 @@ class JourneyAdmin(AddingPeople, CarillonAdmin):
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view
         return [
-            path("check/", wrap(self.check_view), name="workflows_workflow_check"),
+            path("sample/<slug:key>/", wrap(partial(new_journey.preview_view, self)), name="workflows_workflow_sample"),
+            path("check/", wrap(partial(builder_text.check_view, self)), name="workflows_workflow_check"),
             *self.entry_urls(),
             *(
                 path(f"<int:pk>/{route}", wrap(partial(view, self)), name=f"workflows_workflow_{name}")
@@ -107,6 +126,14 @@ class JourneyAdmin(AddingPeople, CarillonAdmin):
                     *admin_plan.PAGES,
                     *admin_tests.PAGES,
                     *admin_rehearsals.PAGES,
+                    *builder_map.PAGES,
+                    *builder_operations.PAGES,
+                    *builder_parts.PAGES,  # before the steps: their names begin with a dot
+                    *builder_panels.PAGES,
+                    *builder_version_maps.PAGES,
+                    *builder_publishing.PAGES,
+                    *builder_text.PAGES,
+                    *builder_trying.PAGES,
                 )
             ),
             path("<int:pk>/<str:deed>/now/", wrap(self.deed_view), name="workflows_workflow_deed"),
@@ -127,105 +154,34 @@ class JourneyAdmin(AddingPeople, CarillonAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        text = spelled(STARTER)
-        if request.method == "POST":
-            text = request.POST.get("draft", "").replace("\r\n", "\n")
-            try:
-                with transaction.atomic():
-                    definition = read_draft(text)
-                    if Workflow.objects.filter(slug=definition["slug"]).exists():
-                        raise BadDraft(f"There is a journey with the slug “{definition['slug']}” already.")
-                    workflow = publishing.save_draft(definition=definition, now=clock.now())
-            except BadDraft as error:
-                return self._page(request, None, text, refused=str(error))
-            return self._after_saving(request, workflow)
-        return self._page(request, None, text)
+        return new_journey.new_journey_view(self, request)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        workflow = self.workflow_of(request, object_id)
-        if request.method != "POST":
-            return self._page(request, workflow, spelled(workflow.draft))
-        if not self.has_change_permission(request, workflow):
-            raise PermissionDenied
-        text = request.POST.get("draft", "").replace("\r\n", "\n")
-        try:
-            with transaction.atomic():
-                workflow = self._save(workflow, text, request.POST.get("revision", ""))
-        except BadDraft as error:
-            return self._page(request, workflow, text, refused=str(error))
-        return self._after_saving(request, workflow)
+        """The builder."""
+        return builder_map.map_view(self, request, self.workflow_of(request, object_id).pk)
 
-    def _save(self, workflow: Workflow, text: str, revision: str) -> Workflow:
-        """Store the draft unless somebody else did so since this page was opened. Raises BadDraft."""
-        definition = read_draft(text)
-        stored = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
-        if stored.status == "archived":
-            raise BadDraft("An archived journey is not changed any more.")
-        if str(stored.draft_revision) != revision:
-            raise BadDraft(
-                "Somebody saved this draft after you had opened it. Nothing was overwritten: copy what you changed, "
-                "open the journey again, and put it in there."
-            )
-        if definition["slug"] != stored.slug:
-            raise BadDraft(f"The slug must stay “{stored.slug}”: under another one this would be another journey.")
-        if definition == stored.draft:
-            return stored
-        return publishing.save_draft(definition=definition, now=clock.now())
-
-    def _after_saving(self, request: HttpRequest, workflow: Workflow) -> HttpResponse:
-        if "_publish" in request.POST:
-            if self.has_publish_permission(request) and self.asks_before_publishing(workflow):
-                return HttpResponseRedirect(self.question_before_publishing(request, workflow))
-            self._publish(request, workflow)
-        else:
-            messages.success(request, "The draft is saved.")
-        return HttpResponseRedirect(reverse("admin:workflows_workflow_change", args=[workflow.pk]))
-
-    def _publish(self, request: HttpRequest, workflow: Workflow) -> None:
+    def publish_and_tell(self, request: HttpRequest, workflow: Workflow) -> None:
+        """Publish the draft; the next page says how it went."""
         if not self.has_publish_permission(request):
             raise PermissionDenied
         try:
             with transaction.atomic():
-                note = request.POST.get("note", "").strip()[:LONGEST_NOTE]
+                note = request.POST.get("note", "").strip()[: builder_publishing.LONGEST_NOTE]
                 by = request.user.get_username()
                 number = publishing.publish(slug=workflow.slug, by=by, note=note, now=clock.now())
         except publishing.CannotPublish as error:
-            count = len(error.problems)
-            messages.error(
-                request, f"Saved, but not published: {count} problem{'' if count == 1 else 's'} to solve first."
-            )
+            problems = builder_publishing.problems_that_bar(len(error.problems))
+            messages.error(request, f"Saved, but not published: {problems}")
         except publishing.UnableToChange as error:
             messages.error(request, f"Not published: {error}.")
+        except NotAllowed as error:
+            messages.error(request, f"Not published. {error}")
         else:
             messages.success(request, f"Version {number} is published. Whoever enters from now on takes it.")
             if people := edit_plan.under_way_elsewhere(workflow.pk):
                 messages.info(request, admin_plan.offer(workflow.pk, people))
-
-    def _page(self, request: HttpRequest, workflow: Workflow | None, text: str, *, refused: str = "") -> HttpResponse:
-        may_change = self.has_change_permission(request, workflow) if workflow else True
-        if workflow is not None and workflow.status == "archived":
-            may_change = False
-        try:
-            problems = problem_rows(read_draft(text, anything=True))
-        except BadDraft:
-            problems = []
-        context = {
-            **self.frame(request, workflow, "edit"),
-            "text": text,
-            "refused": refused,
-            "problems": problems,
-            "may_change": may_change,
-            "may_publish": may_change and self.has_publish_permission(request),
-            "may_move": workflow is not None and self.has_publish_permission(request),
-            "next_version": workflow.live_version.number + 1 if workflow and workflow.live_version else 1,
-        }
-        return TemplateResponse(
-            request, "admin/workflows/journey.html", context, status=409 if refused.startswith("Somebody") else 200
-        )
 
     def frame(self, request: HttpRequest, workflow: Workflow | None, tab: str) -> dict[str, Any]:
         """What the pages of one journey have in common."""
@@ -240,17 +196,9 @@ class JourneyAdmin(AddingPeople, CarillonAdmin):
             "figures": figures([workflow.pk]).get(workflow.pk) if workflow else None,
             "braked": next(iter(brake.held(workflow.pk)), None) if workflow else None,
             "may_delete": workflow is not None and self.has_delete_permission(request, workflow),
+            "may_move": workflow is not None and self.has_publish_permission(request),
+            "next_version": workflow.live_version.number + 1 if workflow and workflow.live_version else 1,
         }
-
-    def check_view(self, request: HttpRequest) -> HttpResponse:
-        """The problems of the draft as it stands in the editor, as the page shows them."""
-        if request.method != "POST" or not self.has_view_permission(request):
-            raise PermissionDenied
-        try:
-            problems = problem_rows(read_draft(request.POST.get("draft", ""), anything=True))
-        except BadDraft as error:
-            return TemplateResponse(request, "admin/workflows/problems.html", {"unreadable": str(error)})
-        return TemplateResponse(request, "admin/workflows/problems.html", {"problems": problems})
 
     def deed_view(self, request: HttpRequest, pk: int, deed: str) -> HttpResponse:
         if request.method != "POST" or not self.has_publish_permission(request):

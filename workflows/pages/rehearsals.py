@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,10 @@ from contacts import clock, transactions
 from contacts.collect.parsing import parse_instant
 from contacts.pages.cells import pill
 from workflows import rehearsals
+from workflows.builder import ports
+from workflows.definition.sentences import mapping
 from workflows.models import Rehearsal, Workflow, WorkflowVersion
+from workflows.pages import rehearsal_map
 from workflows.rehearsal import asking
 from workflows.rehearsal.asked import CLOCKS, RECORDED, Asked, CannotRehearse
 from workflows.rehearsal.telling import STATES as STANDING
@@ -83,6 +87,7 @@ def one(admin: Any, request: HttpRequest, pk: int, rehearsal_id: int) -> HttpRes
         transactions.run(lambda now: rehearsals.stop(row.pk, now=now))
         messages.success(request, "It ends, and leaves nothing behind.")
         return HttpResponseRedirect(request.path)
+    definition = _definition(row, row.report) if row.report else None
     context = {
         **admin.frame(request, workflow, "rehearsal"),
         "row": row,
@@ -90,7 +95,9 @@ def one(admin: Any, request: HttpRequest, pk: int, rehearsal_id: int) -> HttpRes
         "open": row.state in OPEN,
         "percent": _percent(row),
         "may_rehearse": admin.has_change_permission(request, workflow),
-        "report": _shown(row.report) if row.report else None,
+        "report": _shown(row.report, definition) if row.report else None,
+        "map": rehearsal_map.drawn_map(definition, row.report) if row.report and definition else None,
+        "is_fullwidth": True,
     }
     return TemplateResponse(request, "admin/workflows/rehearsal_run.html", context)
 
@@ -164,7 +171,23 @@ def _words(row: Rehearsal) -> str:
     return f"It is {row.played_to.astimezone(UTC):%-d %B %Y, %H:%M} in the rehearsal; {row.played:,} facts so far."
 
 
-def _shown(report: dict[str, Any]) -> dict[str, Any]:
+def _definition(row: Rehearsal, report: dict[str, Any]) -> Mapping[str, Any] | None:
+    """That was rehearsed; None of a report from before it was kept, and steps were counted."""
+    if "steps" not in report:
+        return None
+    if report["definition"] is not None:
+        return mapping(report["definition"])
+    number = report["version"]  # the report is of a version, where it keeps no draft
+    return mapping(WorkflowVersion.objects.get(workflow=row.workflow_id, number=number).definition)
+
+
+def _caption(definition: Mapping[str, Any] | None, step: str, port: str) -> str:
+    """What stands at the path on the map."""
+    known = ports.steps_of(definition).get(step) if definition else None
+    return ports.caption(known, port) or port
+
+
+def _shown(report: dict[str, Any], definition: Mapping[str, Any] | None) -> dict[str, Any]:
     """The report with what the charts need: heights in percent of the highest bar."""
     most = max((day["sent"] + day["held_back"] for day in report["days"]), default=0) or 1
     days = [
@@ -176,7 +199,16 @@ def _shown(report: dict[str, Any]) -> dict[str, Any]:
     return {
         **report,
         "days": days,
-        "ways": [{**way, "ports": list(zip(way["ports"], way["shares"], strict=True))} for way in report["ways"]],
+        "ways": [
+            {
+                **way,
+                "ports": [
+                    (_caption(definition, way["step"], port["name"]), port["count"], share)
+                    for port, share in zip(way["ports"], way["shares"], strict=True)
+                ],
+            }
+            for way in report["ways"]
+        ],
         "spent": {name: span(spent[name]) for name in ("median", "ninetieth", "longest")} if spent else None,
         "states": [{**each, "label": STANDING.get(each["name"], each["name"])} for each in report["states"]],
         "differences": [

@@ -50,7 +50,7 @@ class TakingOut:
         if request.method != "POST" or not self.has_take_out_permission(request):
             raise PermissionDenied
         if not Enrolment.objects.filter(pk=pk).exists():
-            raise Http404("There is no such enrolment")
+            raise Http404("Nobody is in a journey under that number")
         if transactions.run(partial(exits.take_out, [pk], by=request.user.get_username())):
             messages.success(request, "Taken out. Emails that were still queued are cancelled.")
         else:

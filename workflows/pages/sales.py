@@ -68,6 +68,7 @@ class SalesTaskAdmin(RecordAdmin):
     list_display = ("who", "what", "state_shown", "owner", "made")
     list_display_links = ("who",)
     list_filter = (WhoseFilter, DoneFilter, WorkflowFilter)
+    scanning = ("whose", "state", "workflow")
     ordering = ("-id",)
     search_fields = ("contact_id",)
     search_help_text = "A contact's email or external id"
@@ -78,6 +79,7 @@ class SalesTaskAdmin(RecordAdmin):
         "No sales tasks",
         "The step “Notify sales” of a journey asks the contact's owner to act. What it asks for appears here, and in "
         "the owner's mail.",
+        deed="gallery",
     )
 
     def has_act_permission(self, request: HttpRequest) -> bool:
@@ -133,7 +135,7 @@ class SalesTaskAdmin(RecordAdmin):
                 ("Owner", self.owner(row)),
                 ("Asked for", moment(row.made_at, seconds=True)),
                 ("Journey", link(journey.text, journey.url) if journey else NOTHING),
-                ("Way through it", link(way.text, way.url) if way else NOTHING),
+                ("Path through it", link(way.text, way.url) if way else NOTHING),
                 *([("Done", moment(row.done_at, seconds=True)), ("Done by", row.done_by)] if row.done_at else []),
             ],
             "may_act": self.has_act_permission(request),

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from contacts import clock
 from scoring.lifecycle import stages
-from workflows import publishing
+from workflows import figures, publishing
 from workflows.definition import phrases
 from workflows.definition.diff import Change, diff
 from workflows.definition.sentences import Sentences, mapping, sentences
@@ -45,15 +45,23 @@ def versions_page(journeys: JourneyAdmin, request: HttpRequest, pk: int) -> Http
     workflow = journeys.workflow_of(request, pk)
     versions = list(WorkflowVersion.objects.filter(workflow=workflow).defer("definition").order_by("-number")[:SHOWN])
     asked = request.GET.get("number", "")
-    shown = _version(workflow, asked) if asked else None
+    shown = version_of(workflow, asked) if asked else None
+    counted = figures.of_versions(workflow.pk)
     context = {
         **journeys.frame(request, workflow, "versions"),
-        "versions": versions,
+        "versions": [(version, counted.get(version.pk)) for version in versions],
         "shown": shown,
         "text": spelled(shown.definition) if shown else "",
+        "has_changes": has_changes(workflow),
         "may_restore": journeys.has_change_permission(request, workflow) and workflow.status != "archived",
     }
     return TemplateResponse(request, "admin/workflows/journey_versions.html", context)
+
+
+def has_changes(workflow: Workflow) -> bool:
+    """Whether the draft says something that no version of the journey says."""
+    said = publishing.definition_hash(workflow.draft)
+    return not WorkflowVersion.objects.filter(workflow=workflow, definition_hash=said).exists()
 
 
 def compare_page(journeys: JourneyAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -61,9 +69,9 @@ def compare_page(journeys: JourneyAdmin, request: HttpRequest, pk: int) -> HttpR
     workflow = journeys.workflow_of(request, pk)
     if workflow.live_version is None:
         raise Http404("Nothing was published yet")
-    first = _version(workflow, request.GET.get("from") or str(workflow.live_version.number))
+    first = version_of(workflow, request.GET.get("from") or str(workflow.live_version.number))
     to = request.GET.get("to") or DRAFT
-    after = workflow.draft if to == DRAFT else _version(workflow, to).definition
+    after = workflow.draft if to == DRAFT else version_of(workflow, to).definition
     numbers = WorkflowVersion.objects.filter(workflow=workflow).order_by("-number").values_list("number", flat=True)
     with phrases.calling_stages(stages.labels()):
         rows = side_by_side(first.definition, after)
@@ -82,13 +90,14 @@ def restore_deed(journeys: JourneyAdmin, request: HttpRequest, pk: int, number: 
     workflow = journeys.workflow_of(request, pk)
     if request.method != "POST" or not journeys.has_change_permission(request, workflow):
         raise PermissionDenied
-    _version(workflow, str(number))
+    version_of(workflow, str(number))
     try:
         with transaction.atomic():
             stored = Workflow.objects.select_for_update(no_key=True).get(pk=pk)
             if str(stored.draft_revision) != request.POST.get("revision", ""):
                 raise publishing.UnableToChange("somebody saved the draft meanwhile; nothing was overwritten")
-            publishing.restore(slug=workflow.slug, number=number, now=clock.now())
+            by = request.user.get_username()
+            publishing.restore(slug=workflow.slug, number=number, now=clock.now(), by=by)
     except publishing.UnableToChange as error:
         messages.error(request, f"Not done: {error}.")
     else:
@@ -149,7 +158,8 @@ def _ways(step: Any) -> list[str]:
     return [f"{port} → {'the end' if target is None else target}" for port, target in sorted(ways.items())]
 
 
-def _version(workflow: Workflow, number: str) -> WorkflowVersion:
+def version_of(workflow: Workflow, number: str) -> WorkflowVersion:
+    """Raises Http404, whatever `number` says."""
     known = number.isascii() and number.isdecimal() and len(number) <= 9
     version = WorkflowVersion.objects.filter(workflow=workflow, number=int(number)).first() if known else None
     if version is None:

@@ -12,7 +12,7 @@ from workflows import wording
 from workflows.rehearsal import filling
 from workflows.rehearsal.asked import OCCURRED, Asked, Piece
 from workflows.rehearsal.reading import Scope
-from workflows.rehearsal.report import Collision, Comparison, Count, Day, Effort, Report, Spent, Way
+from workflows.rehearsal.report import Collision, Comparison, Count, Day, Effort, Passed, Report, Spent, Way
 from workflows.scratch import Scratch
 
 NEAR = timedelta(hours=24)
@@ -29,6 +29,20 @@ _PER_CONTACT = """
            SELECT contact_id, count(*) AS sent FROM contact_send_log
             WHERE workflow_id = %s AND id > %s AND kind = 'accepted' GROUP BY 1) each
      GROUP BY sent ORDER BY sent
+"""
+_CAME = """
+    WITH mine AS (SELECT id, step, state FROM workflow_enrolments WHERE workflow_id = %s AND id > %s),
+         met AS (SELECT j.enrolment_id AS id, j.step FROM workflow_journal j JOIN mine ON mine.id = j.enrolment_id
+                  UNION SELECT id, step FROM mine WHERE state <> 'pending')
+    SELECT met.step, count(*),
+           count(*) FILTER (WHERE mine.step = met.step AND mine.state IN ('active', 'waiting'))
+      FROM met JOIN mine USING (id) WHERE met.step <> '' GROUP BY 1
+"""
+_POST = """
+    SELECT m.step, count(*) FILTER (WHERE l.kind = 'accepted'),
+           count(*) FILTER (WHERE l.kind IN ('suppressed', 'capped', 'cancelled', 'rejected'))
+      FROM contact_send_log l JOIN messages m ON m.id = l.message_id
+     WHERE l.workflow_id = %s AND l.id > %s GROUP BY 1
 """
 _WAYS = """
     SELECT j.step, j.step_type, j.port, count(*) FROM workflow_journal j
@@ -99,6 +113,7 @@ def count(
         standing=_named(room.ask(unfinished, [piece.workflow_id]), named),
         states=_counts(states),
         exits=_counts(exits, wording.exit_reason),
+        steps=_passed(room, mine),
         ways=_ways(room.ask(_WAYS, mine), named),
         sent=sum(day.sent for day in days),
         days=tuple(days),
@@ -112,7 +127,14 @@ def count(
         comparison=comparison,
         notes=tuple(_notes(asked, scope, effort)),
         effort=effort,
+        definition=piece.definition if piece.number is None else None,
     )
+
+
+def _passed(room: Scratch, mine: list[Any]) -> tuple[Passed, ...]:
+    came = {step: (count, standing) for step, count, standing in room.ask(_CAME, mine)}
+    post = {step: (sent, held_back) for step, sent, held_back in room.ask(_POST, mine)}
+    return tuple(Passed(step, *came[step], *post.get(step, (0, 0))) for step in sorted(came))
 
 
 def _counts(rows: Iterable[tuple[Any, ...]], words: Any = None) -> tuple[Count, ...]:

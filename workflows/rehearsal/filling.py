@@ -115,7 +115,7 @@ def fill(room: Scratch, asked: Asked, piece: Piece, scope: Scope, *, say: Say) -
         count += admit(room, asked, piece, scope, people)
         last = people[-1]
         say(f"copied {count:,} contacts")
-    _number_on()
+    number_on()
     with connection.cursor() as cursor:
         cursor.execute(_LOOKS, [asked.since])
         cursor.execute("ANALYZE contacts, contact_events, contact_send_log, consent_records, contact_tags")
@@ -215,7 +215,7 @@ def _furnish(room: Scratch, asked: Asked, scope: Scope) -> None:
 def _copy_workflow(room: Scratch, piece: Piece) -> None:
     """Unpublished, with its versions: past enrolments, which decide re-entry, name them."""
     params = {"workflow": piece.workflow_id}
-    copy(room, "workflows", "id = %(workflow)s", params, without=("live_version_id", "status"))
+    copy(room, "workflows", "id = %(workflow)s", params, without=("live_version_id", "status", "draft_entry_id"))
     copy(room, "workflow_versions", "workflow_id = %(workflow)s", params)
 
 
@@ -224,7 +224,7 @@ def _publish(piece: Piece, now: datetime) -> None:
     publishing.publish(slug=piece.slug, by="rehearsal", now=now)
 
 
-def _number_on() -> None:
+def number_on() -> None:
     """The scratch's own rows have ids beyond those of any row that is copied later."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -32,6 +32,18 @@ class Scope:
     others: bool
 
 
+def as_json(scope: Scope) -> dict[str, Any]:
+    """For another process, which makes it a scope again by `from_json`."""
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in vars(scope).items()}
+
+
+def from_json(said: Mapping[str, Any]) -> Scope:
+    known: dict[str, Any] = {
+        name: frozenset(value) if isinstance(value, list) else value for name, value in said.items()
+    }
+    return Scope(**known)
+
+
 def scope_of(version: CompiledVersion) -> Scope:
     """Of a compiled definition, with the segments and the scoring rules of this database that it leans on."""
     trigger = version.definition.entry.trigger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,18 @@ class Count:
     name: str
     count: int
     label: str = ""
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Who came to a step, counted by entries: `came`; of them those who were there when the rehearsal ended:
+    `standing`. Its messages: `sent`, and `held_back`."""
+
+    step: str
+    came: int
+    standing: int
+    sent: int
+    held_back: int
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,9 @@ class Effort:
 
 @dataclass(frozen=True)
 class Report:
-    """`comparison` is None where nobody really entered in the period. `notes`: what a reader has to know."""
+    """`comparison` is None where nobody really entered in the period. `notes`: what a reader has to know. `definition`:
+    the draft as it was when the rehearsal began; None of a version, which never changes. `steps`: those that somebody
+    came to, by their keys."""
 
     slug: str
     name: str
@@ -105,6 +120,7 @@ class Report:
     standing: tuple[Count, ...]
     states: tuple[Count, ...]
     exits: tuple[Count, ...]
+    steps: tuple[Passed, ...]
     ways: tuple[Way, ...]
     sent: int
     days: tuple[Day, ...]
@@ -118,6 +134,7 @@ class Report:
     comparison: Comparison | None
     notes: tuple[str, ...]
     effort: Effort
+    definition: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -39,7 +39,7 @@ def find(asked: Asked) -> Piece:
     """The workflow and the definition that is asked for, read in the live schema. Raises CannotRehearse."""
     workflow = Workflow.objects.filter(slug=asked.slug).first()
     if workflow is None:
-        raise CannotRehearse(f"there is no workflow {asked.slug!r}")
+        raise CannotRehearse(f"there is no journey {asked.slug!r}")
     definition = workflow.draft
     if asked.version is not None:
         version = WorkflowVersion.objects.filter(workflow=workflow, number=asked.version).first()

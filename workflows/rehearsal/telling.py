@@ -11,7 +11,7 @@ BAR = 40
 WHAT = {
     "only_really": "entered really, but not in the rehearsal",
     "only_rehearsed": "entered in the rehearsal, but not really",
-    "another_way": "took another way",
+    "another_way": "took another path",
     "another_end": "ended otherwise",
 }
 STATES = {
@@ -37,7 +37,7 @@ def lines(report: Report) -> Iterator[str]:
     yield from _table("Why they left", report.exits)
     for way in report.ways:
         yield ""
-        yield f"Ways out of {_name(way.step, way.label)}"
+        yield f"Paths out of {_name(way.step, way.label)}"
         for port, share in zip(way.ports, way.shares, strict=True):
             yield f"  {port.name:<40} {port.count:>9,}  {share:5.1f} %"
     yield ""
@@ -86,7 +86,7 @@ def _days(report: Report) -> Iterator[str]:
 
 def _comparison(comparison: Comparison) -> Iterator[str]:
     yield ""
-    yield f"Beside what really happened: {comparison.same:,} of {comparison.really:,} enrolments went the same way"
+    yield f"Beside what really happened: {comparison.same:,} of {comparison.really:,} entries took the same path"
     if comparison.same:
         yield f"  journal rows lie {comparison.apart:g} s apart (95 in 100), {comparison.farthest:g} s at most"
     for each in comparison.differences:

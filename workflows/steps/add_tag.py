@@ -10,12 +10,15 @@ from pydantic import Field
 
 from contacts.audiences import tags
 from workflows.definition import phrases
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 
 class AddTagConfig(Strict):
-    tag: Annotated[str, Field(min_length=1, max_length=100)]
+    tag: Annotated[
+        str, Field(min_length=1, max_length=100), Shown("Tag", control="tag", help="Choose one or write a new one.")
+    ]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Tagging:
 class AddTag(StepType):
     key = "add_tag"
     label = "Add tag"
+    group, icon = "contact", "new_label"
+    hint = "Put a tag on the contact"
     Config = AddTagConfig
 
     def sentence(self, config: AddTagConfig) -> str:

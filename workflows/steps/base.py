@@ -127,11 +127,23 @@ class StepType:
 
     key: ClassVar[str]
     label: ClassVar[str]  # in marketers' words
+    group: ClassVar[str]  # in the builder's menu, and the colour of the card: messages, timing, logic, contact, team
+    icon: ClassVar[str]  # a Material symbol
+    hint: ClassVar[str]  # what it is for, in a line
+    initial: ClassVar[Mapping[str, Any]] = {}  # the settings of a new one; it may have problems until it is filled in
     Config: ClassVar[type[BaseModel]]
 
     def ports(self, config: Any) -> tuple[str, ...]:
         """The ways out, in the order in which they are drawn."""
         return ("next",)
+
+    def rough_ports(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """The same of settings that do not read: what can be made out of them."""
+        return ("next",)
+
+    def caption(self, config: Mapping[str, Any], port: str) -> str:
+        """What stands at the line of a port, where there are several; of settings that may not read."""
+        return port.replace("_", " ").capitalize()
 
     def problems(self, config: Any, step: str) -> Iterable[Problem]:
         """What the settings' own types cannot say."""
@@ -153,3 +165,9 @@ class StepType:
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
         """An outcome for each member, in their order."""
         raise NotImplementedError
+
+
+def rough_keys(listed: Any) -> tuple[str, ...]:
+    """The keys of arms or variants in settings that may not read, each once."""
+    found = [each.get("key") for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    return tuple(dict.fromkeys(key for key in found if isinstance(key, str) and key))

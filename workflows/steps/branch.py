@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from django.db import connection
 from pydantic import Field
@@ -15,8 +15,9 @@ from contacts.conditions.tracing import shortened, trace
 from workflows.definition import phrases
 from workflows.definition.conditions import STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
-from workflows.steps.base import Advance, Cohort, Outcome, StepType
+from workflows.steps.base import Advance, Cohort, Outcome, StepType, rough_keys
 
 
 class Arm(Strict):
@@ -25,7 +26,16 @@ class Arm(Strict):
 
 
 class BranchConfig(Strict):
-    arms: Annotated[list[Arm], Field(min_length=1, max_length=20)]
+    arms: Annotated[
+        list[Arm],
+        Field(min_length=1, max_length=20),
+        Shown(
+            "Paths",
+            control="arms",
+            help="The first path whose condition is true is taken; who meets none of them takes the last one.",
+            scope=STEP_SCOPE,
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -36,20 +46,31 @@ class Prepared:
 class Branch(StepType):
     key = "branch"
     label = "If / else"
+    group, icon = "logic", "call_split"
+    hint = "Split by what is true of the contact now"
+    initial: ClassVar = {"arms": [{"key": "yes", "if": {"all": []}}]}
     Config = BranchConfig
 
     def ports(self, config: BranchConfig) -> tuple[str, ...]:
         return (*(arm.key for arm in config.arms), "else")
 
+    def rough_ports(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        return (*rough_keys(config.get("arms")), "else")
+
+    def caption(self, config: Mapping[str, Any], port: str) -> str:
+        if port == "else":
+            return "No" if rough_keys(config.get("arms")) == ("yes",) else "Otherwise"
+        return super().caption(config, port)
+
     def sentence(self, config: BranchConfig) -> str:
-        ways = [f"{phrases.quoted(arm.key)} if {phrases.condition(arm.if_)}" for arm in config.arms]
-        return f"Take the first way that is true: {'; '.join(ways)}; otherwise “else”"
+        paths = [f"{phrases.quoted(arm.key)} if {phrases.condition(arm.if_)}" for arm in config.arms]
+        return f"Take the first path that is true: {'; '.join(paths)}; otherwise “else”"
 
     def problems(self, config: BranchConfig, step: str) -> Iterable[Problem]:
         seen: set[str] = set()
         for index, arm in enumerate(config.arms):
             if arm.key in seen or arm.key == "else":
-                yield Problem(step, f"config.arms.{index}.key", "duplicate", f"the arm {arm.key!r} is there already")
+                yield Problem(step, f"config.arms.{index}.key", "duplicate", f"the path {arm.key!r} is there already")
             seen.add(arm.key)
             yield from condition_problems(arm.if_, step, f"config.arms.{index}.if", STEP_SCOPE)
 

@@ -17,6 +17,7 @@ from delivery.authoring import personal
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.references import reference_problems
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.entry import hops
 from workflows.errands import merge_fields, webhook_bodies, webhook_calls
@@ -34,11 +35,38 @@ class CallWebhookConfig(Strict):
     texts may hold variables, and whose values may be {"ref": "trigger.NAME"}; without one, POST, PUT and PATCH send the
     contact and the entry event. What PERSONAL_ATTRIBUTES marks is sent only where `allow_personal` names it."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    headers: Annotated[dict[str, Annotated[str, Field(max_length=2000)]], Field(max_length=30)] = {}
-    body: Any = None
-    allow_personal: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)] = []
+    url: Annotated[
+        str,
+        Field(min_length=1, max_length=2048),
+        Shown("Address", help="It may name {{contact.email}} or {{trigger.order_id}} after the host’s name."),
+    ]
+    method: Annotated[
+        Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
+        Shown("Method", choices={each: each for each in ("GET", "POST", "PUT", "PATCH", "DELETE")}),
+    ] = "POST"
+    headers: Annotated[
+        dict[str, Annotated[str, Field(max_length=2000)]],
+        Field(max_length=30),
+        Shown("Headers", control="headers"),
+    ] = {}
+    body: Annotated[
+        Any,
+        Shown(
+            "What is sent",
+            control="body",
+            help="POST, PUT and PATCH send it. Texts may name {{contact.email}}; "
+            '{"ref": "trigger.total"} is a value of the entry event.',
+        ),
+    ] = None
+    allow_personal: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=200)]],
+        Field(max_length=50),
+        Shown(
+            "Personal attributes that may be sent",
+            control="words",
+            help="One a line. What is marked as personal is sent only where it is named here.",
+        ),
+    ] = []
 
 
 @dataclass(frozen=True)
@@ -65,6 +93,8 @@ class GivingUp:
 class CallWebhook(StepType):
     key = "call_webhook"
     label = "Call webhook"
+    group, icon = "team", "webhook"
+    hint = "Call another system and use its answer"
     Config = CallWebhookConfig
 
     def problems(self, config: CallWebhookConfig, step: str) -> Iterable[Problem]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from scoring.lifecycle import stages
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 
 class StageConfig(Strict):
-    to: str
+    to: Annotated[str, Shown("Move to", control="stage")]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class StageMove:
 class ChangeLifecycleStage(StepType):
     key = "change_lifecycle_stage"
     label = "Change lifecycle stage"
+    group, icon = "contact", "stairs"
+    hint = "Move the contact to another stage"
     Config = StageConfig
 
     def sentence(self, config: StageConfig) -> str:

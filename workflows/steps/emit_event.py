@@ -16,6 +16,7 @@ from workflows import own_events
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.references import filled, reference_problems
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name, Strict
 from workflows.entry import hops
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
@@ -24,8 +25,14 @@ from workflows.steps.base import Advance, Cohort, Outcome, StepType
 class EmitEventConfig(Strict):
     """`properties` may hold {"ref": "trigger.NAME"}, at any depth."""
 
-    type: Name
-    properties: Annotated[dict[str, Any], Field(max_length=100)] = {}
+    type: Annotated[
+        Name, Shown("Event", control="event", help="What other journeys, segments and scores will know it by.")
+    ]
+    properties: Annotated[
+        dict[str, Any],
+        Field(max_length=100),
+        Shown("Properties", control="pairs", help="What the event says beside its name."),
+    ] = {}
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Emission:
 class EmitEvent(StepType):
     key = "emit_event"
     label = "Record event"
+    group, icon = "team", "bolt"
+    hint = "Record an event that other journeys may wait for"
     Config = EmitEventConfig
 
     def problems(self, config: EmitEventConfig, step: str) -> Iterable[Problem]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import connection
 
 from contacts import doorbell
 from workflows.definition import phrases
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Slug, Strict
 from workflows.entry import hops
 from workflows.steps.base import Advance, Cohort, Member, Outcome, StepType
@@ -21,7 +22,10 @@ BELL = "workflows.intake"
 class EnterWorkflowConfig(Strict):
     """`workflow` is the other journey's slug."""
 
-    workflow: Slug
+    workflow: Annotated[
+        Slug,
+        Shown("Journey", control="journey", help="Whether the contact may enter is decided by its own settings."),
+    ]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Request:
 class EnterWorkflow(StepType):
     key = "enter_workflow"
     label = "Enter journey"
+    group, icon = "logic", "account_tree"
+    hint = "Send the contact into another journey"
     Config = EnterWorkflowConfig
 
     def sentence(self, config: EnterWorkflowConfig) -> str:

@@ -10,17 +10,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from django.db import connection
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from workflows import experiments
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Slug, Strict
 from workflows.experiments import Range
-from workflows.steps.base import Advance, Cohort, Outcome, StepType
+from workflows.steps.base import Advance, Cohort, Outcome, StepType, rough_keys
 
 HEAVIEST = 1_000_000
 
@@ -35,17 +36,47 @@ class Variant(Strict):
 class ExperimentConfig(Strict):
     """Weights are shares of their sum, whatever that is. A `holdout` is a variant like any other."""
 
-    experiment: Slug
-    variants: Annotated[list[Variant], Field(min_length=2, max_length=20)]
+    experiment: Annotated[
+        Slug,
+        Shown(
+            "Experiment",
+            help="Its name in small letters. Whoever took part keeps their variant in every journey that names it.",
+        ),
+    ]
+    variants: Annotated[
+        list[Variant],
+        Field(min_length=2, max_length=20),
+        Shown(
+            "Variants",
+            control="variants",
+            help="Each gets its share of the contacts. Weight 0: nobody new. One may be a holdout, who get nothing.",
+        ),
+    ]
 
 
 class Experiment(StepType):
     key = "experiment"
     label = "Experiment"
+    group, icon = "logic", "science"
+    hint = "Send a fixed share of contacts down each path"
+    initial: ClassVar = {"variants": [{"key": "a", "weight": 50}, {"key": "b", "weight": 50}]}
     Config = ExperimentConfig
 
     def ports(self, config: ExperimentConfig) -> tuple[str, ...]:
         return tuple(variant.key for variant in config.variants)
+
+    def rough_ports(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        return rough_keys(config.get("variants"))
+
+    def caption(self, config: Mapping[str, Any], port: str) -> str:
+        """The variant with its share."""
+        named = super().caption(config, port)
+        try:
+            weights = {each.key: each.weight for each in ExperimentConfig.model_validate(config).variants}
+        except ValidationError:
+            return named
+        total = sum(weights.values())
+        return f"{named} {100 * weights[port] / total:,.3g} %" if total and port in weights else named
 
     def problems(self, config: ExperimentConfig, step: str) -> Iterable[Problem]:
         seen: set[str] = set()

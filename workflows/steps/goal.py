@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from workflows import signals
+from workflows import signals, variants
 from workflows.definition import phrases
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name, Strict
 from workflows.signals import Moved
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
@@ -17,7 +18,7 @@ REACHED = "reached"  # the metric of the step; whom `skip_if` takes past it does
 
 
 class GoalConfig(Strict):
-    name: Name
+    name: Annotated[Name, Shown("Goal", help="What the contact has reached here; it is counted.")]
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,27 @@ class Reached:
     workflow_id: int
     version_id: int
     step: str
+    enrolment_id: int
 
     @classmethod
     def apply(cls, effects: list[Reached], now: datetime) -> None:
-        counts = Counter((each.workflow_id, each.version_id, each.step, REACHED) for each in effects)
-        deltas = tuple(Moved(*where, amount) for where, amount in sorted(counts.items()))
+        taken = variants.of({each.enrolment_id: each.version_id for each in effects})
+        counts: Counter[tuple[int, int, str, str]] = Counter()
+        for each in effects:
+            for name in ("", *(variant.name for variant in taken.get(each.enrolment_id, ()))):
+                counts[each.workflow_id, each.version_id, each.step, name] += 1
+        deltas = tuple(
+            Moved(workflow_id, version_id, step, REACHED, amount, name)
+            for (workflow_id, version_id, step, name), amount in sorted(counts.items())
+        )
         signals.enrolments_moved.send(sender=None, deltas=deltas, now=now)
 
 
 class Goal(StepType):
     key = "goal"
     label = "Goal"
+    group, icon = "logic", "flag"
+    hint = "Mark that the contact came this far"
     Config = GoalConfig
 
     def sentence(self, config: GoalConfig) -> str:
@@ -45,5 +56,8 @@ class Goal(StepType):
 
     def run(self, cohort: Cohort, prepared: Any, now: datetime) -> list[Outcome]:
         config: GoalConfig = prepared
-        reached = Reached(cohort.workflow_id, cohort.version_id, cohort.step)
-        return [Advance(detail={"goal": config.name}, effects=(reached,)) for _ in cohort.members]
+        place = cohort.workflow_id, cohort.version_id, cohort.step
+        return [
+            Advance(detail={"goal": config.name}, effects=(Reached(*place, member.enrolment_id),))
+            for member in cohort.members
+        ]

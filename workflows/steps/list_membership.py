@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from contacts.audiences import lists
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name, Strict
 from workflows.steps.base import Advance, Cohort, Effect, Outcome, StepType
 
@@ -17,7 +18,7 @@ from workflows.steps.base import Advance, Cohort, Effect, Outcome, StepType
 class ListConfig(Strict):
     """`list` is the list's slug."""
 
-    list: Name
+    list: Annotated[Name, Shown("List", control="list")]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class _ListStep(StepType):
 class AddToList(_ListStep):
     key = "add_to_list"
     label = "Add to list"
+    group, icon = "contact", "playlist_add"
+    hint = "Put the contact on a list"
 
     def sentence(self, config: ListConfig) -> str:
         return f"Put the contact on the list {phrases.quoted(config.list)}"
@@ -75,6 +78,8 @@ class AddToList(_ListStep):
 class RemoveFromList(_ListStep):
     key = "remove_from_list"
     label = "Remove from list"
+    group, icon = "contact", "playlist_remove"
+    hint = "Take the contact off a list"
 
     def sentence(self, config: ListConfig) -> str:
         return f"Take the contact off the list {phrases.quoted(config.list)}"

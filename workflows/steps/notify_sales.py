@@ -16,6 +16,7 @@ from delivery.authoring.mustache import BadMustache
 from delivery.notices import Notice
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.errands import merge_fields, sales, standing
 from workflows.errands.merge_fields import Profile
@@ -30,7 +31,16 @@ class NotifySalesConfig(Strict):
     know: {{score}}, {{score_reasons}} (the strongest rules in words) and {{lifecycle_stage}}, as they are at the
     step."""
 
-    message: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+    message: Annotated[
+        str,
+        Field(min_length=1, max_length=LONGEST),
+        Shown(
+            "Message",
+            control="message",
+            help="What to do, for the contact’s owner. It may name {{contact.email}}, {{score}}, {{score_reasons}}, "
+            "{{lifecycle_stage}} or what the entry event said: {{trigger.total}}.",
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class Telling:
 class NotifySales(StepType):
     key = "notify_sales"
     label = "Notify sales"
+    group, icon = "team", "support_agent"
+    hint = "Give the contact’s owner a task"
     Config = NotifySalesConfig
 
     def problems(self, config: NotifySalesConfig, step: str) -> Iterable[Problem]:

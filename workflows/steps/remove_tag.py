@@ -10,12 +10,13 @@ from pydantic import Field
 
 from contacts.audiences import tags
 from workflows.definition import phrases
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 
 class RemoveTagConfig(Strict):
-    tag: Annotated[str, Field(min_length=1, max_length=100)]
+    tag: Annotated[str, Field(min_length=1, max_length=100), Shown("Tag", control="tag")]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Untagging:
 class RemoveTag(StepType):
     key = "remove_tag"
     label = "Remove tag"
+    group, icon = "contact", "label_off"
+    hint = "Take a tag off the contact"
     Config = RemoveTagConfig
 
     def sentence(self, config: RemoveTagConfig) -> str:

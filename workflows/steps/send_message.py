@@ -13,13 +13,30 @@ from delivery import outbox
 from delivery.authoring import templates
 from delivery.requests import SendRequest
 from workflows.definition import phrases
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
+Slug = Annotated[str, Field(min_length=1, max_length=100)]
+
 
 class SendConfig(Strict):
-    template: Annotated[str, Field(min_length=1, max_length=100)]
-    topic: str = ""
+    template: Slug
+    topic: Annotated[
+        str, Shown("Topic", control="topic", help="Whoever does not want this topic does not get the message.")
+    ] = ""
+
+
+class EmailConfig(SendConfig):
+    template: Annotated[Slug, Shown("Template", control="template", channel="email")]
+
+
+class SmsConfig(SendConfig):
+    template: Annotated[Slug, Shown("Template", control="template", channel="sms")]
+
+
+class PushConfig(SendConfig):
+    template: Annotated[Slug, Shown("Template", control="template", channel="push")]
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,6 @@ class Send:
 
 class _SendStep(StepType):
     channel: ClassVar[str]
-    Config = SendConfig
 
     def sentence(self, config: SendConfig) -> str:
         topic = f", as one of {phrases.quoted(config.topic)}" if config.topic else ""
@@ -82,16 +98,25 @@ class _SendStep(StepType):
 class SendEmail(_SendStep):
     key = "send_email"
     label = "Send email"
+    group, icon = "messages", "mail"
+    hint = "Send one of your email templates"
     channel = "email"
+    Config = EmailConfig
 
 
 class SendSms(_SendStep):
     key = "send_sms"
     label = "Send SMS"
+    group, icon = "messages", "sms"
+    hint = "Send a text message"
     channel = "sms"
+    Config = SmsConfig
 
 
 class SendPush(_SendStep):
     key = "send_push"
     label = "Send push message"
+    group, icon = "messages", "notifications"
+    hint = "Send a push message to their devices"
     channel = "push"
+    Config = PushConfig

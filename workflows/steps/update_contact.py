@@ -18,6 +18,7 @@ from contacts.upserting import CAP, Person
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.references import MISSING, filled, is_reference, reference_problems
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
@@ -30,7 +31,16 @@ class UpdateContactConfig(Strict):
     as `attributes.NAME`, or `attributes` with several of them. A null clears a field and removes an attribute;
     {"ref": "trigger.NAME"} takes the value from the entry event, and changes nothing where that has none."""
 
-    set: Annotated[dict[str, Any], Field(min_length=1, max_length=100)]
+    set: Annotated[
+        dict[str, Any],
+        Field(min_length=1, max_length=100),
+        Shown(
+            "Set",
+            control="contact_fields",
+            help="“Nothing” clears a field or takes an attribute away. “From the entry event” takes the value of that "
+            "property, and changes nothing where the event has none.",
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class Prepared:
 class UpdateContact(StepType):
     key = "update_contact"
     label = "Update contact"
+    group, icon = "contact", "edit_square"
+    hint = "Set fields and attributes"
     Config = UpdateContactConfig
 
     def problems(self, config: UpdateContactConfig, step: str) -> Iterable[Problem]:

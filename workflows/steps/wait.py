@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings as installation
@@ -19,6 +19,7 @@ from contacts.durations import BadDuration, parse_calendar, parse_duration, pars
 from workflows import waits
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name, Strict
 from workflows.steps.base import Advance, Cohort, Member, Outcome, StepType, WaitUntil
 from workflows.waits import Wake
@@ -44,14 +45,44 @@ class WaitConfig(Strict):
     `date_attribute`: the date in `attribute`, moved by `offset` (`-P3D`: before), perhaps `at` a local time.
     `jitter`: up to so much later, another bit for everybody."""
 
-    mode: Literal["duration", "local_time", "until", "date_attribute"]
-    for_: Annotated[str | None, Field(alias="for")] = None
-    at: Annotated[str | None, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = None
-    weekday: Weekday | None = None
-    until: str | None = None
-    attribute: Name | None = None
-    offset: str | None = None
-    jitter: str | None = None
+    mode: Annotated[
+        Literal["duration", "local_time", "until", "date_attribute"],
+        Shown(
+            "How long",
+            choices={
+                "duration": "For a while",
+                "local_time": "Until a time of day, on the contact’s clock",
+                "until": "Until a date and time",
+                "date_attribute": "Until a date that the contact has",
+            },
+        ),
+    ]
+    for_: Annotated[
+        str | None, Field(alias="for"), Shown("Wait for", control="period", when={"mode": ("duration",)})
+    ] = None
+    at: Annotated[
+        str | None,
+        Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"),
+        Shown(
+            "Time of day",
+            control="clock",
+            help="9:00 means 9:00 where the contact lives, also when the clocks change.",
+            when={"mode": ("local_time", "date_attribute")},
+        ),
+    ] = None
+    weekday: Annotated[
+        Weekday | None, Shown("Day of the week", choices={"": "Any day"}, when={"mode": ("local_time",)})
+    ] = None
+    until: Annotated[str | None, Shown("Date and time", control="instant", when={"mode": ("until",)})] = None
+    attribute: Annotated[
+        Name | None, Shown("Which date", control="date_attribute", when={"mode": ("date_attribute",)})
+    ] = None
+    offset: Annotated[str | None, Shown("Before or after it", control="offset", when={"mode": ("date_attribute",)})] = (
+        None
+    )
+    jitter: Annotated[
+        str | None, Shown("Spread over", control="duration", help="Up to so much later, another bit for everybody.")
+    ] = None
 
     def given(self) -> dict[str, str]:
         """The settings that were said, beside the mode, under their names in the definition."""
@@ -62,6 +93,9 @@ class WaitConfig(Strict):
 class Wait(StepType):
     key = "wait"
     label = "Wait"
+    group, icon = "timing", "schedule"
+    hint = "For a while, until a time of day, or around a date"
+    initial: ClassVar = {"mode": "duration", "for": "P1D"}
     Config = WaitConfig
 
     def sentence(self, config: WaitConfig) -> str:

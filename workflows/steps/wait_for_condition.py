@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from django.db import connection
 from pydantic import Field
@@ -17,6 +17,7 @@ from contacts.conditions.tracing import shortened, trace
 from workflows.definition import phrases
 from workflows.definition.conditions import STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
 from workflows.steps.base import Advance, Cohort, KeepWaiting, Outcome, StepType
 from workflows.steps.wait_for_event import HAPPENED, TIMED_OUT
@@ -26,8 +27,17 @@ from workflows.watches import deadlines, exit_sweeping
 class WaitForConditionConfig(Strict):
     """`if`: a condition; `timeout`: an ISO 8601 duration."""
 
-    if_: Annotated[dict[str, Any], Field(alias="if")]
-    timeout: str
+    if_: Annotated[
+        dict[str, Any],
+        Field(alias="if"),
+        Shown(
+            "Until this is true",
+            control="condition",
+            help="Whom it is true of already goes on at once.",
+            scope=STEP_SCOPE,
+        ),
+    ]
+    timeout: Annotated[str, Shown("At most", control="duration", help="Then the contact takes the other path.")]
 
 
 @dataclass(frozen=True)
@@ -40,9 +50,15 @@ class Prepared:
 class WaitForCondition(StepType):
     key = "wait_for_condition"
     label = "Wait for a condition"
+    group, icon = "timing", "hourglass_empty"
+    hint = "Until something is true of the contact"
+    initial: ClassVar = {"timeout": "P7D"}
     Config = WaitForConditionConfig
 
     def ports(self, config: WaitForConditionConfig) -> tuple[str, ...]:
+        return (HAPPENED, TIMED_OUT)
+
+    def rough_ports(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         return (HAPPENED, TIMED_OUT)
 
     def sentence(self, config: WaitForConditionConfig) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from django.db import connection
 
@@ -18,6 +18,7 @@ from contacts.conditions.reading import about_event
 from workflows.definition import phrases
 from workflows.definition.conditions import HAPPENED_SCOPE, condition_problems
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name, Strict
 from workflows.steps.base import Advance, Cohort, KeepWaiting, Member, Outcome, StepType
 from workflows.watches import deadlines, happenings
@@ -28,9 +29,12 @@ HAPPENED, TIMED_OUT = "happened", "timed_out"
 class WaitForEventConfig(Strict):
     """`event`: the type; `where`: a condition over `event.*` and `trigger.*`; `timeout`: an ISO 8601 duration."""
 
-    event: Name
-    where: dict[str, Any] | None = None
-    timeout: str
+    event: Annotated[Name, Shown("Event", control="event", help="What happens from the arrival here on counts.")]
+    where: Annotated[
+        dict[str, Any] | None,
+        Shown("Only where this is true of it", control="condition", scope=HAPPENED_SCOPE),
+    ] = None
+    timeout: Annotated[str, Shown("At most", control="duration", help="Then the contact takes the other path.")]
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,15 @@ class Prepared:
 class WaitForEvent(StepType):
     key = "wait_for_event"
     label = "Wait for an event"
+    group, icon = "timing", "hourglass_top"
+    hint = "Until something happens, for so long at most"
+    initial: ClassVar = {"timeout": "P7D"}
     Config = WaitForEventConfig
 
     def ports(self, config: WaitForEventConfig) -> tuple[str, ...]:
+        return (HAPPENED, TIMED_OUT)
+
+    def rough_ports(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         return (HAPPENED, TIMED_OUT)
 
     def sentence(self, config: WaitForEventConfig) -> str:

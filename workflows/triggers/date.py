@@ -11,6 +11,7 @@ from pydantic import Field
 from contacts.durations import BadDuration, Duration, parse_offset
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import CLOCK, Name
 from workflows.triggers.base import PLACE, TriggerType
 
@@ -26,10 +27,16 @@ class Date(TriggerType):
     type: Literal["date"]
     label: ClassVar = "Date of the contact"
     existing: ClassVar = False
-    attribute: Name
-    offset: str | None = None
-    at: Annotated[str | None, Field(pattern=CLOCK)] = None
-    every_year: bool = False
+    attribute: Annotated[Name, Shown("Which date", control="date_attribute", help="An attribute that holds a date.")]
+    offset: Annotated[str | None, Shown("Before or after it", control="offset", help="Empty: on the day itself.")] = (
+        None
+    )
+    at: Annotated[
+        str | None,
+        Field(pattern=CLOCK),
+        Shown("Time of day", control="clock", help="On the contact’s own clock. Empty: at the date’s own time."),
+    ] = None
+    every_year: Annotated[bool, Shown("Every year", help="As for a birthday: on the same day of each year.")] = False
 
     def event_type(self) -> None:
         return None

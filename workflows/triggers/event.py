@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from workflows.definition import phrases
 from workflows.definition.conditions import EVENT_SCOPE, condition_problems
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name
 from workflows.triggers.base import PLACE, TriggerType
 
@@ -17,8 +18,11 @@ class Event(TriggerType):
 
     type: Literal["event"]
     label: ClassVar = "Event"
-    event: Name
-    where: dict[str, Any] | None = None
+    event: Annotated[Name, Shown("Event", control="event", help="Choose one that was seen, or write its name.")]
+    where: Annotated[
+        dict[str, Any] | None,
+        Shown("Only where this is true of it", control="condition", scope=EVENT_SCOPE),
+    ] = None
 
     def event_type(self) -> str:
         return self.event

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from workflows.definition import phrases
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name
 from workflows.triggers.base import TriggerType, property_is
 
@@ -12,7 +13,7 @@ from workflows.triggers.base import TriggerType, property_is
 class FormSubmitted(TriggerType):
     type: Literal["form_submitted"]
     label: ClassVar = "Form submitted"
-    form: Name
+    form: Annotated[Name, Shown("Form", help="The form’s name, as your website sends it.")]
 
     def event_type(self) -> str:
         return "form_submitted"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from scoring.lifecycle import stages
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.triggers.base import PLACE, TriggerType, property_is
 
 
 class LifecycleChanged(TriggerType):
     type: Literal["lifecycle_changed"]
     label: ClassVar = "Lifecycle stage changed"
-    to: str
+    to: Annotated[str, Shown("The contact comes to", control="stage")]
 
     def event_type(self) -> str:
         return "lifecycle_changed"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from contacts.audiences import lists
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name
 from workflows.triggers.base import TriggerType, property_is, ref_missing
 
@@ -17,7 +18,7 @@ class ListJoined(TriggerType):
 
     type: Literal["list_joined"]
     label: ClassVar = "List joined"
-    list: Name
+    list: Annotated[Name, Shown("List", control="list")]
 
     def event_type(self) -> str:
         return "list_joined"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, get_args
 
 from pydantic import Field
 
 from workflows.triggers.api import Api
+from workflows.triggers.base import TriggerType
 from workflows.triggers.date import Date
 from workflows.triggers.event import Event
 from workflows.triggers.form_submitted import FormSubmitted
@@ -33,3 +35,15 @@ Trigger = Annotated[
     | Api,
     Field(discriminator="type"),
 ]
+
+_KINDS: Mapping[str, type[TriggerType]] = {
+    get_args(kind.model_fields["type"].annotation)[0]: kind for kind in get_args(get_args(Trigger)[0])
+}
+
+
+def keys() -> tuple[str, ...]:
+    return tuple(_KINDS)
+
+
+def find(key: str) -> type[TriggerType] | None:
+    return _KINDS.get(key)

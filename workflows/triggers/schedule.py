@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from contacts.audiences import segments
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name
 from workflows.entry import recurrence
 from workflows.triggers.base import PLACE, TriggerType, ref_missing
@@ -19,8 +20,11 @@ class Schedule(TriggerType):
 
     type: Literal["schedule"]
     label: ClassVar = "Schedule"
-    rrule: str
-    segment: Name
+    rrule: Annotated[
+        str,
+        Shown("When", control="recurrence", help="On the clock of the journey’s default time zone (see Settings)."),
+    ]
+    segment: Annotated[Name, Shown("Who enters", control="segment", help="Everybody who is in this segment then.")]
 
     def event_type(self) -> None:
         return None
@@ -33,7 +37,7 @@ class Schedule(TriggerType):
             recurrence.parse(self.rrule)
         except recurrence.BadRecurrence as error:
             yield Problem(None, f"{PLACE}.rrule", "bad_value", str(error))
-        if not segments.standings([self.segment]):
+        if segments.unknown([self.segment]):
             yield ref_missing("segment", "segment", self.segment)
 
     def sentence(self) -> str:

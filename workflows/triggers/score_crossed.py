@@ -12,6 +12,7 @@ from scoring.rulesets import reading
 from scoring.rulesets.parsing import check_threshold
 from scoring.rulesets.rules import LEAD, BadRules, Settings
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.triggers.base import PLACE, TriggerType, property_is, ref_missing
 
 SCORE_NAME = r"^[-a-zA-Z0-9_]{1,60}$"
@@ -23,9 +24,11 @@ class ScoreCrossed(TriggerType):
 
     type: Literal["score_crossed"]
     label: ClassVar = "Score crossed a threshold"
-    threshold: float
-    direction: Literal["up", "down"]
-    score: Annotated[str, Field(pattern=SCORE_NAME)] = LEAD
+    threshold: Annotated[float, Shown("Threshold")]
+    direction: Annotated[
+        Literal["up", "down"], Shown("The score", choices={"up": "Reaches it", "down": "Falls below it again"})
+    ]
+    score: Annotated[str, Field(pattern=SCORE_NAME), Shown("Which score", control="score")] = LEAD
 
     def event_type(self) -> str:
         return "score_threshold_crossed"

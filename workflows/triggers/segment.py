@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from contacts.audiences import segments
 from workflows.definition import phrases
 from workflows.definition.problems import Problem
+from workflows.definition.shown import Shown
 from workflows.definition.strict import Name
 from workflows.triggers.base import TriggerType, property_is, ref_missing
 
@@ -15,7 +16,7 @@ from workflows.triggers.base import TriggerType, property_is, ref_missing
 class _OfASegment(TriggerType):
     """`segment` is the segment's slug."""
 
-    segment: Name
+    segment: Annotated[Name, Shown("Segment", control="segment")]
 
     def event_type(self) -> str:
         return self.type
@@ -28,7 +29,7 @@ class _OfASegment(TriggerType):
         return f"The contact {does} the segment {phrases.quoted(self.segment)}"
 
     def problems(self) -> Iterable[Problem]:
-        if not segments.standings([self.segment]):
+        if segments.unknown([self.segment]):
             yield ref_missing("segment", "segment", self.segment)
 
 

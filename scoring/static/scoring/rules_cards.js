@@ -12,7 +12,7 @@ export class Cards {
   constructor(box, state, { catalogue, engagement, tell }) {
     Object.assign(this, { box, state, catalogue, engagement, tell });
     this.said = [];
-    this.list = el("ol", { class: "rs-cards" });
+    this.list = el("div", { class: "rs-cards" });
     this.empty = el("p", { class: "cl-faint rs-empty" }, "No rule yet. Begin with something they do, such as visiting a page.");
     this.box.append(this.list, this.empty, this.adding());
   }
@@ -74,7 +74,7 @@ export class Cards {
       this.draw();
       this.box.dispatchEvent(new CustomEvent("rules:drawn", { bubbles: true }));
     });
-    const card = el("li", { class: `rs-card${isOpen ? " rs-is-open" : ""}`, "data-key": key, "data-path": `rules[${at}]`, role: "group", "aria-label": `Rule ${at + 1} of ${this.state.rules.length}` },
+    const card = el("div", { class: `rs-card${isOpen ? " rs-is-open" : ""}`, "data-key": key, "data-path": `rules[${at}]`, role: "group", "aria-label": `Rule ${at + 1} of ${this.state.rules.length}` },
       el("div", { class: "rs-head" }, head, this.actions(at)), isOpen ? this.body(rule, at, key) : "", el("p", { class: "cq-problem", hidden: true, id: `rs-problem-${key}` }));
     card.addEventListener("keydown", (event) => {
       if (!event.altKey || event.target.closest(".cq-part") || !["ArrowUp", "ArrowDown"].includes(event.key)) return;

@@ -33,7 +33,7 @@ def somebody(*permissions: str) -> Client:
 
 @pytest.fixture
 def marketer() -> Client:
-    return somebody("change_ruleset", "view_ruleset", "view_contact")
+    return somebody("change_ruleset", "view_ruleset", "view_contact", "see_personal_data")
 
 
 @pytest.fixture

@@ -54,7 +54,10 @@ def test_a_file_is_yaml_or_json_and_keeps_its_order() -> None:
     [
         ([], "expected a mapping with `workflow` and `cases`"),
         (_file(workflow=None), "workflow: expected a definition with a slug"),
-        (_file(case=[]), "case: is none of cases, contacts, lists, rules, segments, templates, workflow"),
+        (
+            _file(case=[]),
+            "case: is none of cases, category, contacts, description, lists",
+        ),
         (_file(contacts={}), "contacts: expected a list"),
         (_file(contacts=[ADA, "bob"]), "contacts[1]: expected a mapping"),
         (_file(contacts=[ADA, {"email": "x@example.com"}]), "contacts[1].id: expected a text"),

@@ -115,6 +115,17 @@ def test_a_journey_that_ran_is_reproduced() -> None:
     assert {each.name: each.count for each in report.refused} == {"re_entry": 1}
     assert {each.name: each.count for each in report.held_back} == {"frequency_cap": 1, "unsubscribe": 1}
     assert report.sent == 6
+    came = {each.step: (each.came, each.standing, each.sent, each.held_back) for each in report.steps}
+    assert came == {
+        "hello": (5, 0, 5, 0),
+        "pause": (5, 0, 0, 0),
+        "plan": (4, 0, 0, 0),  # Dag has left while waiting
+        "thank": (1, 0, 0, 0),
+        "opened": (3, 0, 0, 0),
+        "later": (1, 0, 0, 0),
+        "again": (3, 0, 1, 2),
+    }
+    assert report.definition is None, "a version is looked up"
     assert report.effort.unmatched_feedback == 0
 
 
@@ -124,6 +135,7 @@ def test_a_changed_draft_is_another_journey_and_every_difference_is_told() -> No
     with transaction.atomic():
         publishing.save_draft(definition=journeys.definition(STEPS), now=clock.now())  # without the goal
     report = rehearsed(Asked("journey", since=MONDAY, until=MONDAY + 3 * DAY))
+    assert report.definition == journeys.definition(STEPS)
     assert report.comparison is not None and report.comparison.same == 4
     (other,) = report.comparison.examples
     dag = Contact.objects.get(email="dag@example.com")
@@ -193,7 +205,7 @@ def test_a_longer_moment_plays_contacts_together_and_no_contact_out_of_order() -
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"slug": "nobody"}, "no workflow"),
+        ({"slug": "nobody"}, "no journey"),
         ({"version": 7}, "no version 7"),
         ({"until": MONDAY}, "must end after"),
         ({"sample": 0}, "sample"),

@@ -188,9 +188,12 @@ def test_such_a_wait_ends_by_its_timeout_at_that_instant() -> None:
 def test_every_table_with_a_due_time_is_asked() -> None:
     """A new table whose rows come due must be named in `due.TIMES`, or say here why not."""
     elsewhere = {
+        "alert_calls": "nobody watches over a scratch",
         "exit_sweeps": "looks",
+        "report_subscriptions": "a scratch sends no reports",
         "sandbox_mails": "people who are not there do nothing in a scratch",
         "segments": "looks",
+        "webhook_deliveries": "nobody outside listens to a scratch",
     }
     with connection.cursor() as cursor:
         cursor.execute(

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from contacts.management.manners import HouseCommand
 from workflows.definition.writing import written
 from workflows.models import Workflow, WorkflowVersion
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Print the draft of a workflow, or a version, as YAML (or JSON); import_workflow reads it back."
+    examples = (
+        "export_workflow trial-onboarding > trial-onboarding.yaml",
+        "export_workflow trial-onboarding --version 3 --json",
+    )
+    exit_codes = {1: "there is no such workflow, or no such version"}
+    json_of = "the definition as JSON; YAML otherwise"
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """`--version` is ours here, and not Django's."""
-        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug")
-        parser.add_argument("--json", action="store_true", dest="as_json")
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("slug", help="of the workflow")
         parser.add_argument("--version", type=int, dest="number", metavar="N", help="version N instead of the draft")
 
     def handle(self, *args: Any, slug: str, as_json: bool, number: int | None, **options: Any) -> None:

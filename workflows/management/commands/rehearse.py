@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import CommandParser
 
 from contacts import durations
 from contacts.collect.parsing import parse_instant
+from contacts.management.manners import HouseCommand
 from contacts.progress import Progress
 from workflows import scratch
 from workflows.models import Rehearsal
@@ -24,16 +24,23 @@ from workflows.rehearsal.report import Report
 UNUSABLE = 2
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Play the recorded events of a period to a workflow, with the production engine, under a simulated clock, in a "
         "scratch schema: nothing is sent, no live row is touched. Exit code 0 with a report, 2 where there is nothing "
         "to rehearse."
     )
+    examples = (
+        "rehearse trial-onboarding --since 2026-03-01 --until 2026-03-08",
+        "rehearse trial-onboarding --since 2026-03-01 --until 2026-03-08 --version 3 --sample 10 --json",
+    )
+    exit_codes = {1: "it broke off", 2: "there is nothing to rehearse, or the arguments make no sense"}
+    json_of = "the report as one JSON object"
     requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", nargs="?")
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("slug", nargs="?", help="of the workflow")
         parser.add_argument("--since", help="when the period begins: 2026-03-01, or with a time (UTC)")
         parser.add_argument("--until", help="when it ends")
         which = parser.add_mutually_exclusive_group()
@@ -54,11 +61,6 @@ class Command(BaseCommand):
         )
         parser.add_argument("--run-out", action="store_true", help="go on after the period until all waits are over")
         parser.add_argument("--run", metavar="ID", help="one that was asked for in the admin or by the API")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="the report as one JSON object")
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Django's own --version would stand in the way of ours."""
-        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
 
     def handle(
         self, *args: Any, slug: str | None, since: str | None, until: str | None, as_json: bool, **options: Any

@@ -7,17 +7,20 @@ import signal
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 
 from contacts.heartbeat import Heartbeat
+from contacts.management.manners import HouseCommand
 from workflows.dispatcher import Dispatcher
 
 log = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Ring the engine's doorbell whenever a wait ends. Any number of these may run."
+    examples = ("run_dispatcher  # one is enough; bin/up starts one",)
+    exit_codes = {0: "it was told to stop"}
+    no_json = "has no result: it runs until it is told to stop"
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._running = True

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import CommandParser
 
+from contacts.management.manners import HouseCommand
 from contacts.progress import Progress
 from workflows import scratch
 from workflows.definition.problems import Problem
@@ -22,19 +22,24 @@ from workflows.publishing import CannotPublish
 FAILED, UNUSABLE = 1, 2
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Run the cases of a definition file with the production engine, under a simulated clock, in a scratch schema: "
         "nothing is sent, no live row is touched. Exit code 0 if every check holds, 1 if not, 2 for an unusable file."
     )
+    examples = (
+        "test_workflow workflows/samples/first-order.yaml",
+        "test_workflow journey.yaml --case 'an order of another currency'",
+        "test_workflow - --json  # the file by standard input, an object a line for a program",
+    )
+    exit_codes = {0: "every check holds", 1: "a check does not hold", 2: "the file cannot be used"}
+    json_of = "one JSON object a line: cases, summary"
     requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("file", help="YAML or JSON; - reads standard input")
         parser.add_argument("--case", help="only the case of this name")
-        parser.add_argument(
-            "--json", action="store_true", dest="as_json", help="one JSON object a line: cases, summary"
-        )
 
     def handle(self, *args: Any, file: str, case: str | None, as_json: bool, **options: Any) -> None:
         self._json = as_json

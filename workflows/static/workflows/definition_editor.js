@@ -1,12 +1,14 @@
-// The draft of a journey as JSON: says at once where the text cannot be read, asks the server half a second after the
-// last key what is wrong with the journey, marks those lines, and leads from each problem to its place.
+// The draft of a journey as JSON or YAML: asks the server half a second after the last key what is wrong with the
+// journey, marks those lines, and leads from each problem to its place. Of JSON it says at once where the text cannot be
+// read, and finds the places by itself; of YAML the server says both.
 import { CodeEditor } from "../contacts/code_editor.js";
 import { neat, placeOf, read } from "../contacts/json_places.js";
 
 const pathOf = ({ step, field }) => [...(step ? ["steps", step] : []), ...(field ? field.split(".") : [])];
 
 function edit(textarea) {
-  const editor = new CodeEditor(textarea, "json");
+  const isJson = textarea.dataset.language === "json";
+  const editor = new CodeEditor(textarea, textarea.dataset.language);
   const list = document.getElementById("problems");
   const status = document.getElementById("draft-status");
   const format = document.getElementById("draft-format");
@@ -18,12 +20,21 @@ function edit(textarea) {
 
   const severer = (one, other) => (one?.severity === "error" ? one : other);
 
+  function finder() {
+    const places = isJson ? read(editor.text).places : new Map();
+    return ({ dataset }) => {
+      if (dataset.offset) return { start: Number(dataset.offset), end: Number(dataset.offset) };
+      if (isJson) return placeOf(places, pathOf(dataset));
+      return { start: Number(dataset.start ?? 0), end: Number(dataset.end ?? 0) };
+    };
+  }
+
   function marksOfList() {
-    const { places } = read(editor.text);
+    const find = finder();
     const lines = new Map();
     for (const button of list.querySelectorAll(".cl-problem")) {
       const { severity, message } = button.dataset;
-      const line = editor.lineOf(placeOf(places, pathOf(button.dataset)).start);
+      const line = editor.lineOf(find(button).start);
       const mark = { line, severity: severity === "error" ? "bad" : "warn", message };
       lines.set(line, lines.has(line) ? severer(lines.get(line), mark) : mark);
     }
@@ -44,7 +55,7 @@ function edit(textarea) {
 
   async function check() {
     const mine = ++asked;
-    const { error } = read(editor.text);
+    const { error } = isJson ? read(editor.text) : {};
     if (error) {
       unreadable(error);
       return;
@@ -68,11 +79,7 @@ function edit(textarea) {
   list.addEventListener("click", (event) => {
     const button = event.target.closest(".cl-problem");
     if (!button) return;
-    if (button.dataset.offset) {
-      editor.goTo(Number(button.dataset.offset));
-      return;
-    }
-    const place = placeOf(read(editor.text).places, pathOf(button.dataset));
+    const place = finder()(button);
     editor.goTo(place.start, place.end);
   });
 
