@@ -45,3 +45,14 @@ bootstrap() {
     fi
     "$found" -I config/install.py "$@" || exit $?
 }
+
+# dbt does not go together with the rest: it has an environment of its own, which the first run of the warehouse makes
+# if nobody did before.
+bootstrap_warehouse() {
+    bootstrap --environment .venv-warehouse requirements-warehouse.txt
+}
+
+# The guides are built by MkDocs, which nothing else needs.
+bootstrap_docs() {
+    bootstrap --environment .venv-docs requirements-docs.txt
+}

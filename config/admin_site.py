@@ -82,9 +82,17 @@ def _export() -> dict[str, Any]:
         "title": "Export",
         "icon": "download",
         "link": reverse_lazy("admin:contacts_export"),
-        "permission": lambda request: request.user.has_perm("contacts.export_contacts"),
+        "permission": lambda request: request.user.has_perms(
+            ["contacts.export_contacts", "contacts.see_personal_data"]
+        ),
         "active": lambda request: request.path == reverse("admin:contacts_export"),
     }
+
+
+def _may_see_settings(request: HttpRequest) -> bool:
+    from config.settings_page import may_see
+
+    return may_see(request)
 
 
 def _messages() -> dict[str, Any]:
@@ -97,6 +105,16 @@ def _refused_messages() -> dict[str, Any]:
     item = _item("Refused messages", "cancel_schedule_send", "delivery.message")
     link = lazy(lambda: f"{reverse('admin:delivery_message_changelist')}?state=rejected", str)
     return {**item, "link": link(), "active": _asks_for_refused}
+
+
+def _pressure() -> dict[str, Any]:
+    return {
+        "title": "Pressure",
+        "icon": "compress",
+        "link": reverse_lazy("admin:analytics_counter_pressure"),
+        "permission": lambda request: request.user.has_perm("delivery.view_message"),
+        "active": _is_open("analytics.counter.pressure"),
+    }
 
 
 def _asks_for_refused(request: HttpRequest) -> bool:
@@ -117,21 +135,46 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("contacts/favicon.svg")},
     ],
     "STYLES": [lambda request: static("contacts/admin.css")],
+    "SCRIPTS": [lambda request: static("contacts/names.js")],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": INDIGO},
-    "DASHBOARD_CALLBACK": "analytics.start_page.context",
+    "LOGIN": {"form": "contacts.pages.login.LoginForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+            {"title": "Two-factor login", "link": reverse_lazy("second-factor")},
+        ]
+    },
+    "DASHBOARD_CALLBACK": "analytics.pages.start_page.context",
     "SIDEBAR": {
         "show_search": True,
         "command_search": False,
         "show_all_applications": False,
         "navigation": [
-            {"items": [{"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")}]},
+            {
+                "items": [
+                    {"title": "Start", "icon": "home", "link": reverse_lazy("admin:index")},
+                    {
+                        **_item("Alerts", "notifications", "analytics.alert"),
+                        "badge": "analytics.pages.alerts_badge.open_count",
+                    },
+                    {
+                        **_item("Queue health", "monitor_heart", "analytics.latency"),
+                        "badge": "analytics.pages.queue_badge.trouble_count",
+                    },
+                ]
+            },
             _group(
                 "Engage",
                 _item(
-                    "Journeys", "account_tree", "workflows.workflow", "workflows.enrolment", "workflows.entryrefusal"
+                    "Journeys",
+                    "account_tree",
+                    "workflows.workflow",
+                    "workflows.enrolment",
+                    "workflows.entryrefusal",
+                    "analytics.counter.journey",
                 ),
                 _item("Failed steps", "error", "workflows.deadletter"),
                 _item("Email templates", "mail", "delivery.template"),
@@ -156,6 +199,9 @@ UNFOLD = {
             ),
             _group(
                 "Measure",
+                _item("Reports", "bar_chart", "analytics.reportsubscription"),
+                _item("Experiments", "science", "analytics.experiment"),
+                _item("Warehouse", "database", "analytics.warehouserun"),
                 _item("Scoring", "speed", "scoring.ruleset"),
                 _back_tests(),
                 _item("Leaderboard", "leaderboard", "scoring.scorecrossing"),
@@ -173,6 +219,7 @@ UNFOLD = {
                     **_item("Deliverability", "monitoring", "delivery.posttally"),
                     "badge": "delivery.pages.badge.trouble_count",
                 },
+                _pressure(),
                 _item("Sending domains", "public", "delivery.sendingdomain"),
                 _item("Seed list", "inbox", "delivery.seedaddress"),
                 _messages(),
@@ -183,8 +230,17 @@ UNFOLD = {
                 "Settings",
                 _website_tracking(),
                 _keys(),
+                _item("Webhooks", "webhook", "delivery.webhookdelivery"),
+                _item("Outgoing webhooks", "outbound", "delivery.webhookendpoint"),
+                {
+                    "title": "Settings",
+                    "icon": "tune",
+                    "link": reverse_lazy("settings-page"),
+                    "permission": _may_see_settings,
+                },
                 _item("Users", "person", "auth.user"),
                 _item("Groups", "group", "auth.group"),
+                _item("Audit log", "history", "contacts.auditentry"),
                 _item("Schedules", "schedule", "django_celery_beat.periodictask"),
             ),
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ CHOICES = {
     "DEFAULT_TRACKING_CONSENT": ("granted", "denied"),
     "MARKETING_CONSENT": ("opt_out", "opt_in"),
 }
-DURATIONS = ("EVENT_TRIGGER_MAX_AGE", "IN_DOUBT_DEADLINE", "OPT_IN_LIFETIME")
+DURATIONS = ("EVENT_TRIGGER_MAX_AGE", "IN_DOUBT_DEADLINE", "OPT_IN_LIFETIME", "ALERT_AGAIN_AFTER")
 RETENTIONS = (
     "EVENT_RETENTION",
     "EVENT_KEY_RETENTION",
@@ -36,13 +37,15 @@ RETENTIONS = (
     "CONTACT_RETENTION",
     "MESSAGE_RETENTION",
     "WEBHOOK_RETENTION",
+    "WEBHOOK_DELIVERY_RETENTION",
+    "AUDIT_RETENTION",
 )  # empty: for ever
 BROKERS = ("redis", "rediss", "amqp", "amqps")
 
 
 @register("carillon")
 def settings_make_sense(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    return [*_the_house(), *_delivery(), *_public_pages(), *_time_and_consent()]
+    return [*_the_house(), *_delivery(), *_public_pages(), *_time_and_consent(), *_watching()]
 
 
 @register(Tags.database)
@@ -200,6 +203,24 @@ def _time_and_consent() -> Iterator[CheckMessage]:
             yield Error(
                 f"{name} is {getattr(settings, name)!r}.", hint=f"Use one of: {', '.join(known)}.", id="carillon.E022"
             )
+
+
+def _watching() -> Iterator[CheckMessage]:
+    from delivery.outgoing import targets
+
+    if wrong := [address for address in settings.ALERT_EMAIL if not is_email(address)]:
+        yield Error(f"ALERT_EMAIL: {len(wrong)} of its addresses are none.", id="carillon.E050")
+    if settings.ALERT_WEBHOOK_URL:
+        try:
+            targets.check(settings.ALERT_WEBHOOK_URL)
+        except targets.BadTarget as error:
+            yield Error(f"ALERT_WEBHOOK_URL: {error}.", id="carillon.E051")
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
+        yield Warning(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and OpenTelemetry is not installed: there are no traces.",
+            hint="Install it with pip install -r requirements-tracing.txt.",
+            id="carillon.W052",
+        )
 
 
 def _is_shorter(one: str, other: str) -> bool:

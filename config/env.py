@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -127,6 +128,17 @@ def rates(name: str) -> dict[str, float]:
             raise BadSetting(f"{name}: the rate of {key} must be more than nothing")
         found[key.lower()] = rate
     return found
+
+
+def time_of_day(name: str, default: str) -> time | None:
+    """HH:MM; empty: never."""
+    value = text(name, default).strip()
+    if not value:
+        return None
+    try:
+        return datetime.strptime(value, "%H:%M").time()
+    except ValueError as error:
+        raise BadSetting(f"{name}: expected HH:MM, got {value!r}") from error
 
 
 def limit(name: str) -> int | None:

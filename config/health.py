@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from config.lanes import DISPATCHER, KAFKA, LANES, heartbeat_of
+from config.lanes import beating
 from contacts import heartbeat, redis_index
 
 BROKER_SECONDS = 2.0
@@ -50,12 +50,12 @@ def look() -> dict[str, str]:
     checks: dict[str, str] = {}
     for name, check in (("database", database), ("migrations", migrations), ("redis", index), ("broker", broker)):
         checks[name] = _ask(check)
-    beating = [*map(heartbeat_of, LANES), DISPATCHER, *[KAFKA] * bool(settings.KAFKA_BOOTSTRAP_SERVERS)]
+    names = beating(with_kafka=bool(settings.KAFKA_BOOTSTRAP_SERVERS))
     try:
-        silent = set(heartbeat.missing(beating))
+        silent = set(heartbeat.missing(names))
     except redis.RedisError:
-        return checks | dict.fromkeys(beating, "unknown without redis")
-    return checks | {name: "no heartbeat" if name in silent else "ok" for name in beating}
+        return checks | dict.fromkeys(names, "unknown without redis")
+    return checks | {name: "no heartbeat" if name in silent else "ok" for name in names}
 
 
 def database() -> None:

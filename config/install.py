@@ -1,6 +1,8 @@
 """Makes .venv and installs the pinned packages into it: `python -I config/install.py requirements.txt …`, run by
 `bin/bootstrap.sh` before anything is installed, so the standard library is all there is. Wheels only; a stamp makes the
-next start do nothing; whatever was interrupted is started over."""
+next start do nothing; whatever was interrupted is started over.
+
+`--environment NAME` as the first arguments makes another one beside it, for what does not go together with the rest."""
 
 from __future__ import annotations
 
@@ -61,9 +63,9 @@ class Progress:
 class Environment:
     """A virtual environment and its stamp."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.path = root / ".venv"
+    def __init__(self, root: Path, name: str = ".venv") -> None:
+        self.root, self.name = root, name
+        self.path = root / name
         self.python = self.path / "bin" / "python"
         self.stamp = self.path / "installed.json"
         self.unfinished = self.path / "unfinished"
@@ -248,13 +250,13 @@ def _settle(pip: subprocess.Popen[bytes]) -> None:
 
 
 def set_up(environment: Environment, files: list[str], progress: Progress) -> None:
-    """Bring .venv to what `files` pin, on top of what is there if that can be trusted."""
+    """Bring the environment to what `files` pin, on top of what is there if that can be trusted."""
     if environment.usable():
-        progress.stream.write(f"Bringing the packages of .venv up to date ({', '.join(files)})\n")
+        progress.stream.write(f"Bringing the packages of {environment.name} up to date ({', '.join(files)})\n")
         environment.begin()
     else:
         release = "{}.{}.{}".format(*sys.version_info[:3])
-        progress.stream.write(f"Setting up .venv with Python {release}: once, about half a minute\n")
+        progress.stream.write(f"Setting up {environment.name} with Python {release}: once, about half a minute\n")
         started = time.monotonic()
         progress.show("virtual environment")
         environment.make()
@@ -267,8 +269,9 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(files: list[str]) -> int:
-    environment = Environment(ROOT)
+def main(arguments: list[str]) -> int:
+    name, files = (arguments[1], arguments[2:]) if arguments[0] == "--environment" else (".venv", arguments)
+    environment = Environment(ROOT, name)
     if environment.complete(files):
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
@@ -276,11 +279,11 @@ def main(files: list[str]) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         (ROOT / "var").mkdir(exist_ok=True)
-        with (ROOT / "var" / "install.lock").open("a") as lock:
+        with (ROOT / "var" / f"install{name.removeprefix('.venv')}.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                sys.stderr.write("Another command is setting up .venv: waiting for it\n")
+                sys.stderr.write(f"Another command is setting up {name}: waiting for it\n")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if not environment.complete(files):
                 set_up(environment, files, Progress(sys.stderr))
@@ -288,13 +291,13 @@ def main(files: list[str]) -> int:
         sys.stderr.write("\nInterrupted. The next start begins the setting up anew.\n")
         return 130
     except InstallError as error:
-        sys.stderr.write(f"Setting up .venv failed:\n{error}\n")
+        sys.stderr.write(f"Setting up {name} failed:\n{error}\n")
         return 1
     except PermissionError as error:
-        sys.stderr.write(f"Setting up .venv failed: {error.filename} belongs to somebody else, perhaps to root.\n")
+        sys.stderr.write(f"Setting up {name} failed: {error.filename} belongs to somebody else, perhaps to root.\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"Setting up .venv failed: {error}\n")
+        sys.stderr.write(f"Setting up {name} failed: {error}\n")
         return 1
     return 0
 

@@ -16,3 +16,8 @@ def queues_of(lane: str) -> str:
 def heartbeat_of(lane: str) -> str:
     """The name under which the worker of a lane beats."""
     return f"lane {lane}"
+
+
+def beating(*, with_kafka: bool) -> list[str]:
+    """The names under which the processes of an installation beat."""
+    return [*map(heartbeat_of, LANES), DISPATCHER, *[KAFKA] * with_kafka]

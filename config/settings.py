@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from config import env
 from config.admin_site import UNFOLD  # noqa: F401  (Unfold reads the name from here)
-from config.lanes import LANES  # noqa: F401
+from config.lanes import LANES, beating  # noqa: F401
 
 BASE_DIR = env.BASE_DIR
 env.load_running_services()
@@ -37,6 +37,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "contacts",
     "scoring",
     "delivery",
@@ -48,12 +51,17 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.content_policy.ContentPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "contacts.staff_sessions.StaffSessions",
+    "contacts.who_asks.KnowWhoAsks",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "contacts.api.envelope.Envelope",
 ]
 APPEND_SLASH = False  # with and without a trailing slash alike, never a redirect: the routes say so themselves
 ROOT_URLCONF = "config.urls"
@@ -89,6 +97,15 @@ if env.flag("DATABASE_OWNER_SESSION"):  # migrations and rebuilds: long statemen
     _limits = "-c lock_timeout=2s"
 DATABASES["default"]["OPTIONS"].setdefault("options", _limits)
 DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+
+# -- the warehouse (dbt lives in an environment of its own) ------------------------------------------------------------
+WAREHOUSE_DBT = env.text("WAREHOUSE_DBT", str(BASE_DIR / ".venv-warehouse" / "bin" / "dbt"))
+WAREHOUSE_STATE = str(env.state_folder() / "warehouse")
+WAREHOUSE_AT = env.time_of_day("WAREHOUSE_AT", "02:30")  # in DEFAULT_TIMEZONE
+WAREHOUSE_REVENUE_EVENTS = env.pairs("WAREHOUSE_REVENUE_EVENTS")  # order_completed=total,deal_won=amount
+WAREHOUSE_TOUCH_EVENTS = env.pairs("WAREHOUSE_TOUCH_EVENTS")  # touch_recorded=touch_type
+WAREHOUSE_STAGE_EVENTS = env.pairs("WAREHOUSE_STAGE_EVENTS")  # stage_reached=stage
+WAREHOUSE_CURRENCY = env.text("WAREHOUSE_CURRENCY", "")
 
 # -- Redis, an index; Celery, the doorbells ----------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/1")
@@ -128,6 +145,15 @@ CELERY_BEAT_SCHEDULE = {
     "sweep the outbox": {"task": "delivery.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "sweep the scores": {"task": "scoring.sweep", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "sweep the segments": {"task": "contacts.sweep_segments", "schedule": 5.0, "options": {"queue": "housekeeping"}},
+    "follow the experiments": {"task": "analytics.sweep", "schedule": 30.0, "options": {"queue": "housekeeping"}},
+    "watch the warehouse": {
+        "task": "analytics.watch_warehouse",
+        "schedule": 30.0,
+        "options": {"queue": "housekeeping"},
+    },
+    "look for trouble": {"task": "analytics.look", "schedule": 10.0, "options": {"queue": "housekeeping"}},
+    "measure the delays": {"task": "analytics.delays", "schedule": 15.0, "options": {"queue": "housekeeping"}},
+    "check the counters": {"task": "analytics.reconcile", "schedule": 30.0, "options": {"queue": "housekeeping"}},
     "fold the counters": {"task": "analytics.fold", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "make event partitions": {
         "task": "contacts.make_partitions",
@@ -163,6 +189,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "housekeeping"},
     },
     "tidy the event log": {"task": "contacts.tidy", "schedule": 300.0, "options": {"queue": "housekeeping"}},
+    "seal the audit log": {"task": "contacts.seal_audit", "schedule": 5.0, "options": {"queue": "housekeeping"}},
     "forget used triggers": {"task": "workflows.tidy", "schedule": 300.0, "options": {"queue": "housekeeping"}},
     "make journal partitions": {
         "task": "workflows.make_partitions",
@@ -178,6 +205,20 @@ KAFKA_TOPIC = env.text("KAFKA_TOPIC", "marketing.events")
 KAFKA_GROUP = env.text("KAFKA_GROUP", "carillon")
 KAFKA_OPTIONS = env.pairs("KAFKA_OPTIONS")
 
+# -- who has to be there: the processes that beat (contacts.heartbeat) -------------------------------------------------
+HEARTBEATS = beating(with_kafka=bool(KAFKA_BOOTSTRAP_SERVERS))
+
+# -- alerts from inside ------------------------------------------------------------------------------------------------
+ALERT_EMAIL = env.words("ALERT_EMAIL")
+ALERT_WEBHOOK_URL = env.text("ALERT_WEBHOOK_URL")
+ALERT_AGAIN_AFTER = env.text("ALERT_AGAIN_AFTER", "PT12H")
+
+# -- traces, if anybody takes them -------------------------------------------------------------------------------------
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_SERVICE_NAME = env.text("OTEL_SERVICE_NAME", "carillon")
+if OTEL_EXPORTER_OTLP_ENDPOINT:
+    MIDDLEWARE.insert(0, "contacts.tracing_requests.TraceRequests")
+
 # -- time --------------------------------------------------------------------------------------------------------------
 # A demonstration may run faster than life: waits, windows, caps and decay periods are all divided by this.
 TIME_SPEED = env.number("TIME_SPEED", 1.0, least=1.0)
@@ -188,12 +229,14 @@ ENROLMENT_BRAKE_FACTOR = env.number("ENROLMENT_BRAKE_FACTOR", 10.0, least=0.0)
 ENROLMENT_BRAKE_SAMPLE = env.integer("ENROLMENT_BRAKE_SAMPLE", 1000, least=1)
 PENDING_ALERT_SECONDS = env.number("PENDING_ALERT_SECONDS", 3600.0, least=1.0)
 REHEARSAL_SECONDS = env.integer("REHEARSAL_SECONDS", 3600, least=10)
+PUBLISH_NEEDS_SECOND_PERSON = env.flag("PUBLISH_NEEDS_SECOND_PERSON", False)
 
 # -- how long events and what comes with them are kept (empty: for ever) -----------------------------------------------
 EVENT_RETENTION = env.text("EVENT_RETENTION")
 EVENT_KEY_RETENTION = env.text("EVENT_KEY_RETENTION", "P90D")
 QUARANTINE_RETENTION = env.text("QUARANTINE_RETENTION", "P7D")
 IMPORT_RETENTION = env.text("IMPORT_RETENTION", "P30D")
+AUDIT_RETENTION = env.text("AUDIT_RETENTION")
 
 # -- consent -----------------------------------------------------------------------------------------------------------
 DEFAULT_TRACKING_CONSENT = env.text("DEFAULT_TRACKING_CONSENT", "denied")
@@ -208,6 +251,7 @@ PRIVACY_KEY_FALLBACKS = env.words("PRIVACY_KEY_FALLBACKS")
 CONTACT_RETENTION = env.text("CONTACT_RETENTION")
 MESSAGE_RETENTION = env.text("MESSAGE_RETENTION", "P365D")
 WEBHOOK_RETENTION = env.text("WEBHOOK_RETENTION", "P7D")
+WEBHOOK_DELIVERY_RETENTION = env.text("WEBHOOK_DELIVERY_RETENTION", "P30D")
 
 # -- delivery ----------------------------------------------------------------------------------------------------------
 READ_SETTING = env.text  # for settings that the folder of a provider alone knows
@@ -262,12 +306,13 @@ PUSH_CAP_PER_DAY = env.limit("PUSH_CAP_PER_DAY")
 PUSH_CAP_PER_WEEK = env.limit("PUSH_CAP_PER_WEEK")
 
 # -- API ---------------------------------------------------------------------------------------------------------------
+API_REQUESTS_PER_MINUTE = env.integer("API_REQUESTS_PER_MINUTE", 60_000, least=1)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["contacts.access.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["contacts.access.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["contacts.access.HasScope", "contacts.api.repeating.SayOnce"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["contacts.collect.parsing.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "contacts.api.describing.Described",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "contacts.problems.problem_details",
     "UNAUTHENTICATED_USER": None,
@@ -283,8 +328,13 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "contacts.api.schema.describe_events",  # a plain view, which the generator does not see
+        "contacts.api.describing.describe_refusals",
         "contacts.collect.segment.schema.describe_tracking",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "EndpointStateEnum": ["enabled", "disabled"],
+        "TemplateKindEnum": ["message", "layout", "partial"],
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -301,6 +351,11 @@ LOGIN_URL = "admin:login"
 SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
+SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 480, least=1)
+SESSION_HOURS = env.integer("SESSION_HOURS", 168, least=1)
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+REQUIRE_STAFF_2FA = env.flag("REQUIRE_STAFF_2FA")
+OTP_TOTP_ISSUER = "Carillon"
 SECURE_SSL_REDIRECT = SECURE and env.flag("SECURE_SSL_REDIRECT", True)
 # what programs ask for; of those the clients of the tracking API turn a POST that is redirected into a GET
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^v1/", r"^t\.js$"]
@@ -317,7 +372,9 @@ if BEHIND_PROXY:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": "config.logs.Line", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
     "filters": {"not probes": {"()": "config.logs.NotProbes"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["not probes"]}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from config import embedded, env
 from config.processes import Fleet, Process, stop
@@ -17,6 +18,15 @@ from config.state import AlreadyRunning, State
 
 GRACE_SECONDS = 30.0  # for pytest to take down what it has set up
 ADDRESSES = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}
+
+
+def at_once(arguments: Sequence[str]) -> list[str]:
+    """How many processes share the whole suite: one more than there are processors, since many tests wait for others.
+    Each has a database of its own; a file stays with one of them. A part of the suite is run by one process."""
+    names_a_part = any(Path(each.partition("::")[0]).exists() for each in arguments)
+    if names_a_part or any(each.startswith(("-n", "--pdb")) for each in arguments):
+        return []
+    return ["-n", str(len(os.sched_getaffinity(0)) + 1), "--dist", "loadfile"]
 
 
 def documented_settings() -> list[str]:
@@ -59,7 +69,7 @@ class Tests:
         }
         tests = Process(
             "pytest",
-            [sys.executable, "-m", "pytest", *arguments],
+            [sys.executable, "-m", "pytest", *at_once(arguments), *arguments],
             log=None,
             environment=environment | own | settings,
             directory=env.BASE_DIR,

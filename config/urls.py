@@ -3,18 +3,22 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from config import settings_page
 from contacts import problems
+from contacts.pages import second_factor
 
 urlpatterns = [
     re_path(
         r"^(admin)?$", RedirectView.as_view(url="/admin/"), name="front-door"
     ),  # people type less than a whole address
+    path("admin/settings/", admin.site.admin_view(settings_page.view), name="settings-page"),
+    *second_factor.urlpatterns,
     path("admin/", admin.site.urls),
     path("", include("config.health")),
     re_path(r"^api/v1/schema/?$", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"^api/v1/docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^api/v1/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("", include("contacts.urls")),
     path("", include("scoring.urls")),
     path("", include("delivery.urls")),

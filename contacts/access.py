@@ -2,6 +2,8 @@
 
 A secret key is `mk_live_<prefix>_<secret>`, a write key of the tracking API `wk_<prefix>_<secret>`. The prefix finds
 the row and is shown in lists; the secret has 256 random bits, so a plain SHA-256 of the whole key cannot be guessed.
+A key whose secret is being exchanged opens with either (`contacts.key_rotation`); one of a program that was disabled
+opens with neither (`contacts.service_accounts`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from contacts import audit, authority, limits
+
 SCOPES = (
     "events:write",
     "contacts:read",
@@ -36,6 +40,7 @@ KINDS = ("secret", "browser", "server")
 WRITE_KEY_SCOPES = ("events:write",)  # and of the tracking API only, see Key.may
 
 USED_RESOLUTION = timedelta(minutes=1)  # a busy key must not be a hot row
+MOST_PER_MINUTE = 1_000_000
 
 _ALPHABET = string.ascii_letters + string.digits
 _PREFIX_LENGTH = 8
@@ -52,7 +57,8 @@ class Key:
     """The key that came with a request. Takes the place of the user: the API knows programs, not people.
 
     Of write keys only (see `contacts.collect.write_keys`): `allowed_events` and `allowed_origins` (empty: any),
-    `identity_secret` (empty: nobody can prove who they are), `last_event_at`."""
+    `identity_secret` (empty: nobody can prove who they are), `last_event_at`. `requests_per_minute`: its own limit, or
+    None for that of the installation; whichever secret was shown, the key and its limit are the same."""
 
     id: int
     name: str
@@ -62,6 +68,7 @@ class Key:
     allowed_origins: tuple[str, ...] = ()
     identity_secret: str = field(default="", repr=False)
     last_event_at: datetime | None = None
+    requests_per_minute: int | None = None
 
     is_authenticated = True
 
@@ -78,10 +85,16 @@ def create_key(
     now: datetime,
     allowed_events: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
+    expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
+    service_account: int | None = None,
 ) -> str:
     """Make a key in the caller's transaction and return it; nobody can ever read it again, unless it is a browser's.
 
-    `kind`: secret · browser · server; what is allowed narrows a browser's key. Raises BadKeyRequest."""
+    `kind`: secret · browser · server; what is allowed narrows a browser's key. `expires_at`: from then on it is refused
+    (None: never). `requests_per_minute`: None is what the installation allows. `service_account`: the id of the program
+    that it belongs to, which must be there and at work. Raises NotAllowed, BadKeyRequest."""
+    authority.require("contacts.add_apikey")
     if not name.strip():
         raise BadKeyRequest("a key needs a name, so that you know later what breaks without it")
     if kind not in KINDS:
@@ -93,75 +106,151 @@ def create_key(
         raise BadKeyRequest(f"a secret key needs at least one scope of {', '.join(SCOPES)}")
     if kind != "secret" and set(scopes) - set(WRITE_KEY_SCOPES):
         raise BadKeyRequest("a write key may only append events")
-    prefix = f"{'mk_live' if kind == 'secret' else 'wk'}_{_random(_PREFIX_LENGTH)}"
-    key = f"{prefix}_{_random(_SECRET_LENGTH)}"
+    if expires_at is not None and expires_at <= now:
+        raise BadKeyRequest("a key that has expired already would open nothing")
+    check_limit(requests_per_minute)
+    account = account_at_work(service_account)
+    prefix, key = new_secret(kind)
     granted = sorted(set(scopes), key=SCOPES.index) if kind == "secret" else list(WRITE_KEY_SCOPES)
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO api_keys (name, kind, prefix, key_hash, scopes, created_at, allowed_events, allowed_origins,
-                                  public_key)
-            VALUES (%s, %s, %s, %s, %s::text[], %s, %s::text[], %s::text[], %s)
+                                  public_key, expires_at, requests_per_minute, service_account_id)
+            VALUES (%s, %s, %s, %s, %s::text[], %s, %s::text[], %s::text[], %s, %s, %s, %s)
             """,
             [
                 name.strip(),
                 kind,
                 prefix,
-                _hash(key),
+                hashed(key),
                 granted,
                 now,
                 list(allowed_events),
                 list(allowed_origins),
                 key if kind == "browser" else "",
+                expires_at,
+                requests_per_minute,
+                service_account,
             ],
         )
+    said = {
+        "expires_at": expires_at.isoformat() if expires_at is not None else None,
+        "requests_per_minute": requests_per_minute,
+        "service_account": account or None,
+    }
+    after: dict[str, Any] = {
+        "kind": kind,
+        "scopes": granted,
+        "events": list(allowed_events),
+        "origins": list(allowed_origins),
+    }
+    after |= {name: value for name, value in said.items() if value is not None}
+    audit.note("api_key.created", of=("api_key", prefix), name=name.strip(), after=after)
     return key
+
+
+def revoke(key_id: int, *, now: datetime) -> bool:
+    """From now on its requests are refused, in the caller's transaction. Returns whether it was valid. Raises
+    NotAllowed."""
+    authority.require("contacts.change_apikey")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE api_keys SET revoked_at = %s WHERE id = %s AND revoked_at IS NULL RETURNING prefix, name",
+            [now, key_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    before, after = {"revoked": False}, {"revoked": True}
+    audit.note("api_key.revoked", of=("api_key", row[0]), name=row[1], before=before, after=after)
+    return True
+
+
+def check_limit(requests_per_minute: int | None) -> None:
+    """Raises BadKeyRequest."""
+    if requests_per_minute is not None and not 0 < requests_per_minute <= MOST_PER_MINUTE:
+        raise BadKeyRequest(f"a key takes between 1 and {MOST_PER_MINUTE:,} requests a minute")
+
+
+def account_at_work(account_id: int | None) -> str:
+    """Its name; empty where none is meant. Raises BadKeyRequest."""
+    if account_id is None:
+        return ""
+    with connection.cursor() as cursor:
+        # locked, so that an account is not disabled in between by somebody who does not see this key yet
+        cursor.execute("SELECT name, disabled_at FROM service_accounts WHERE id = %s FOR SHARE", [account_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise BadKeyRequest("there is no such service account")
+    if row[1] is not None:
+        raise BadKeyRequest(f"the service account {row[0]} is disabled")
+    return str(row[0])
+
+
+def new_secret(kind: str) -> tuple[str, str]:
+    """A prefix, and the whole key that begins with it."""
+    prefix = f"{'mk_live' if kind == 'secret' else 'wk'}_{_random(_PREFIX_LENGTH)}"
+    return prefix, f"{prefix}_{_random(_SECRET_LENGTH)}"
 
 
 def _random(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def _hash(key: str) -> bytes:
+def hashed(key: str) -> bytes:
     return hashlib.sha256(key.encode("ascii")).digest()
 
 
 def find_key(text: str) -> Key | None:
-    """The key that `text` is, if it is valid now. One indexed read, and at most once a minute one write.
+    """The key that `text` is, if it is valid now: with its secret, or the former one until its time is over. One
+    indexed read, and at most once a minute one write.
 
     An entrance: the read brings the time along."""
     match = _KEY.fullmatch(text)
     if match is None:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT id, name, kind, scopes, key_hash, now(),
-                   revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()), last_used_at,
-                   allowed_events, allowed_origins, identity_secret, last_event_at
-              FROM api_keys WHERE prefix = %s
-            """,
-            [match[1]],
-        )
+        cursor.execute(_FIND, {"prefix": match[1]})
         row = cursor.fetchone()
         if row is None:
             return None
-        key_id, name, kind, scopes, key_hash, now, valid, last_used_at, types, origins, secret, last_event_at = row
-        if not hmac.compare_digest(bytes(key_hash), _hash(text)) or not valid:
+        (key_id, name, kind, scopes, key_hash, is_former, now, valid, last_used_at,
+         types, origins, secret, last_event_at, limit) = row  # fmt: skip
+        if not hmac.compare_digest(bytes(key_hash), hashed(text)) or not valid:
             return None
         if last_used_at is None or last_used_at <= now - USED_RESOLUTION:
             cursor.execute(
-                """
-                UPDATE api_keys SET last_used_at = %s
-                 WHERE id = %s AND (last_used_at IS NULL OR last_used_at <= %s)
-                """,
-                [now, key_id, now - USED_RESOLUTION],
+                _USED_FORMER if is_former else _USED,
+                {"now": now, "id": key_id, "before": now - USED_RESOLUTION},
             )
-    return Key(key_id, name, kind, frozenset(scopes), frozenset(types), tuple(origins), secret, last_event_at)
+    return Key(key_id, name, kind, frozenset(scopes), frozenset(types), tuple(origins), secret, last_event_at, limit)
+
+
+# The prefix says which of its two secrets was shown; both are unique, so this reads two indexes and one row.
+_FIND = """
+SELECT k.id, k.name, k.kind, k.scopes,
+       CASE WHEN k.prefix = %(prefix)s THEN k.key_hash ELSE k.former_hash END, k.prefix <> %(prefix)s, now(),
+       k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+       AND (k.prefix = %(prefix)s OR k.former_until > now())
+       AND (k.service_account_id IS NULL OR a.disabled_at IS NULL),
+       CASE WHEN k.prefix = %(prefix)s THEN k.last_used_at ELSE k.former_used_at END,
+       k.allowed_events, k.allowed_origins, k.identity_secret, k.last_event_at, k.requests_per_minute
+  FROM api_keys k LEFT JOIN service_accounts a ON a.id = k.service_account_id
+ WHERE k.prefix = %(prefix)s OR k.former_prefix = %(prefix)s
+"""
+_USED = """
+UPDATE api_keys SET last_used_at = %(now)s WHERE id = %(id)s AND (last_used_at IS NULL OR last_used_at <= %(before)s)
+"""
+# by its former secret: the key is used, and somebody has yet to take the new one
+_USED_FORMER = """
+UPDATE api_keys SET last_used_at = GREATEST(last_used_at, %(now)s), former_used_at = %(now)s
+ WHERE id = %(id)s AND former_prefix IS NOT NULL AND (former_used_at IS NULL OR former_used_at <= %(before)s)
+"""
 
 
 def authenticate(header: str) -> Key:
-    """The key of an `Authorization` header. Raises NotAuthenticated or AuthenticationFailed (401)."""
+    """The key of an `Authorization` header. Raises NotAuthenticated or AuthenticationFailed (401), TooManyRequests."""
     scheme, _, credentials = header.strip().partition(" ")
     if not header.strip():
         raise _challenged(exceptions.NotAuthenticated("Send your key as 'Authorization: Bearer <api key>'."))
@@ -170,6 +259,8 @@ def authenticate(header: str) -> Key:
     key = find_key(credentials.strip())
     if key is None:
         raise _challenged(exceptions.AuthenticationFailed("This key is unknown, expired or revoked."))
+    authority.become(authority.of_key(key))
+    limits.count(key.id, key.requests_per_minute)
     return key
 
 

@@ -2,9 +2,23 @@
 
 from django.contrib import admin
 
-from contacts.pages import contacts, events, imports, keys, lists, merges, people, privacy, quarantine, segments, tags
+from contacts.pages import (
+    audit,
+    contacts,
+    events,
+    imports,
+    keys,
+    lists,
+    merges,
+    people,
+    privacy,
+    quarantine,
+    segments,
+    tags,
+)
 
 __all__ = [
+    "audit",
     "contacts",
     "events",
     "imports",

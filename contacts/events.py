@@ -27,6 +27,7 @@ from contacts import (
     known,
     signals,
     tallies,
+    tracing,
     zones,
 )
 from contacts.changes import Change
@@ -149,6 +150,8 @@ def record_batch(
         trigger_from=now - _trigger_max_age(),
     )
     outcome = Outcome(event_ids=[None] * len(events))
+    if tracing.tracer() is not None:
+        events = tracing.carrying(events)
 
     def write(pieces: Sequence[tuple[int, NewEvent]]) -> None:
         attempt = Outcome(event_ids=outcome.event_ids)

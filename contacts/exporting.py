@@ -6,19 +6,18 @@ of the file gives the same people back."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from contacts import spreadsheets
 from contacts.collect.people import WHOLE_MARKETING
 from contacts.consent import GRANTED
 from contacts.living import living
 from contacts.models import Contact, ContactTag, ListMember, SegmentMember
 from contacts.shapes import shapes
-from contacts.spreadsheets import safe_cell
 from contacts.upserting import FIELDS
 
 CSV, TSV, JSON_LINES = "csv", "tsv", "jsonl"
@@ -100,15 +99,7 @@ def _attributes(selection: Selection) -> list[str]:
 
 
 def _writer(table: Table) -> Callable[[Sequence[Sequence[str]]], str]:
-    delimiter = "\t" if table.format == TSV else ","
-
-    def write(rows: Sequence[Sequence[str]]) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter=delimiter)
-        writer.writerows(rows if table.raw else [[safe_cell(cell) for cell in row] for row in rows])
-        return text.getvalue()
-
-    return write
+    return partial(spreadsheets.lines, delimiter="\t" if table.format == TSV else ",", raw=table.raw)
 
 
 def _reader(column: str) -> Callable[[dict[str, Any]], str]:

@@ -75,5 +75,15 @@ def declare() -> None:
             contact="",
             where="(survivor_id = ANY(%(contacts)s) OR absorbed_id = ANY(%(contacts)s))",
         ),
+        Holding(
+            "audit_entries",
+            "Deeds about them",
+            ("what", "at"),
+            erase=KEEP,
+            merge=STAY,
+            contact="",
+            where="(object_type = 'contact' AND object_id = ANY(%(contacts)s::bigint[]::text[]))",
+            append_only=True,
+        ),
         Holding("privacy_deeds", "Exports and erasures", ("deed", "at"), erase=KEEP, merge=STAY, append_only=True),
     )

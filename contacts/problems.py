@@ -94,7 +94,7 @@ def _said(error: Exception) -> tuple[str, Sequence[Fault]]:
     if isinstance(error, exceptions.APIException):
         return str(error.detail), ()
     if isinstance(error, PermissionDenied):
-        return "You may not do this.", ()
+        return str(error) or "You may not do this.", ()
     return "There is nothing here.", ()
 
 

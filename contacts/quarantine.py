@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from contacts import json_rows
+from contacts import audit, authority, json_rows
 from contacts.faults import Fault
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,9 @@ def _said(fault: Fault) -> dict[str, Any]:
 
 def try_again(ids: Sequence[int], *, now: datetime) -> Retried:
     """Send these rows (MOST_AT_ONCE at most) through their door once more, in the caller's transaction. What is taken
-    is stamped `released_at`; what is not gets its new reasons. A row that was released stays as it is."""
+    is stamped `released_at`; what is not gets its new reasons. A row that was released stays as it is. Raises
+    NotAllowed."""
+    authority.require("contacts.change_quarantinedevent")
     rows = _claim(ids)
     faults: dict[int, Sequence[Fault]] = {}
     by_source: dict[str, list[Kept]] = {}
@@ -166,6 +168,7 @@ def try_again(ids: Sequence[int], *, now: datetime) -> Retried:
             """,
             [json_rows.dump((id, [_said(fault) for fault in found]) for id, found in faults.items())],
         )
+    audit.note_each("quarantined_event.released", "quarantined_event", [(row_id, None, None) for row_id in taken])
     return Retried(taken=len(taken), refused=len(faults))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from contacts import idempotency
 from contacts.audiences import checks
 from contacts.audiences.definitions import EVERYTHING
 from contacts.signals import (
@@ -43,3 +44,8 @@ def check_after_merges(*, merges: Sequence[Merged], now: datetime, **_: Any) -> 
 @receiver(contacts_erased, dispatch_uid="segments ask for checks after erasures")
 def check_after_an_erasure(*, contact_ids: Sequence[int], now: datetime, **_: Any) -> None:
     checks.mark(contact_ids, {EVERYTHING}, lane="urgent", now=now)
+
+
+@receiver(contacts_erased, dispatch_uid="answers about the erased are not repeated")
+def forget_answers(*, contact_ids: Sequence[int], **_: Any) -> None:
+    idempotency.blank_of(contact_ids)

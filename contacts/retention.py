@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import OperationalError, ProgrammingError, connection, transaction
 
-from contacts import durations, partitions, quarantine, tallies
+from contacts import audit, durations, idempotency, partitions, quarantine, tallies
 from contacts.guarded import guarded_path
 from contacts.transactions import sqlstate
 
@@ -58,9 +58,21 @@ def _prune_quarantine(now: datetime) -> bool:
     return before is not None and quarantine.prune(before=before, limit=AT_ONCE)
 
 
+def _prune_audit(now: datetime) -> bool:
+    before = _age(settings.AUDIT_RETENTION, now)
+    if before is None:
+        return False
+    with transaction.atomic():
+        return audit.prune(before=before, limit=AT_ONCE, now=now)
+
+
 def _prune_tallies(now: datetime) -> bool:
     tallies.prune(before=now - TALLIES)
     return False
+
+
+def _prune_repeatable(now: datetime) -> bool:
+    return idempotency.prune(now=now, limit=AT_ONCE)
 
 
 def _prune_unplanned(now: datetime) -> bool:
@@ -107,4 +119,11 @@ def _oldest_pending() -> datetime | None:
         return cursor.fetchone()[0]
 
 
-_PRUNES: tuple[Callable[[datetime], bool], ...] = (_prune_keys, _prune_quarantine, _prune_tallies, _prune_unplanned)
+_PRUNES: tuple[Callable[[datetime], bool], ...] = (
+    _prune_keys,
+    _prune_quarantine,
+    _prune_audit,
+    _prune_tallies,
+    _prune_repeatable,
+    _prune_unplanned,
+)

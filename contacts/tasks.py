@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 from django.db import connection, transaction
 
-from contacts import clock, doorbell, partitions, retention, tallies, transactions
+from contacts import clock, doorbell, partitions, retention, seals, tallies, transactions
 from contacts.audiences import checks, filling, membership, sweeping
 from contacts.importing import runs as imports
 from contacts.importing.batches import in_a_hurry
@@ -45,6 +45,12 @@ def fold_tallies(lane: str = "housekeeping", **_: Any) -> None:
 def tidy(lane: str = "housekeeping", **_: Any) -> None:
     """Let go of what is older than the settings say: keys, quarantine, tallies, months of the log."""
     doorbell.work_off(TIDY, lane, lambda: retention.tidy(now=clock.now()))
+
+
+@shared_task(name=seals.BELL)
+def seal_audit(lane: str = "housekeeping", **_: Any) -> None:
+    """Add what was committed to the chain over the audit log."""
+    doorbell.work_off(seals.BELL, lane, lambda: transactions.run(lambda now: seals.seal_batch(now=now)))
 
 
 @shared_task(name=imports.BELL)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.urls import reverse
 
-from contacts import timeline
+from contacts import personal, timeline
 from contacts.consent import CHANNELS
 from contacts.timeline import Before, Entry, Source
 
@@ -86,7 +86,7 @@ def summary(properties: Mapping[str, Any]) -> str:
     """The few properties that say most about an event, on one line."""
     scalars = {
         name: value
-        for name, value in properties.items()
+        for name, value in personal.facts(properties).items()
         if name not in _MACHINERY and value is not None and not isinstance(value, list | dict)
     }
     telling = [name for name in _TELLING if name in scalars]

@@ -75,17 +75,15 @@ def of_people(own: Mapping[int, Mapping[str, Any] | None], channel: str) -> dict
     return {contact_id: cap_of(cap) for contact_id, cap in own.items()}
 
 
-def cap_of(own: Mapping[str, Any] | None) -> Cap:
+def cap_of(own: Mapping[str, Any] | None, *, others: Cap | None = None) -> Cap:
     """The e-mail cap of a contact with this `frequency_cap` (null: they have none of their own). A member that is null
-    means no limit; one that is absent, or not a whole number, means the installation's."""
+    means no limit; one that is absent, or not a whole number, means the installation's, or that of `others`."""
     own = own if isinstance(own, Mapping) else {}
-    return Cap(
-        _member(own, "per_day", settings.FREQUENCY_CAP_PER_DAY),
-        _member(own, "per_week", settings.FREQUENCY_CAP_PER_WEEK),
-    )
+    others = others or installations("email")
+    return Cap(_member(own, "per_day", others.per_day), _member(own, "per_week", others.per_week))
 
 
-def _member(own: Mapping[str, Any], name: str, default: int) -> int | None:
+def _member(own: Mapping[str, Any], name: str, default: int | None) -> int | None:
     value = own.get(name, default)
     if value is None:
         return None

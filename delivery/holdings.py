@@ -44,6 +44,12 @@ def declare() -> None:
             ("to_address", "subject", "state", "created_at"),
             erase=None,
         ),
+        Holding(
+            "webhook_deliveries",
+            "What other servers were told",
+            ("event_type", "state", "status", "created_at", "finished_at"),
+            erase={},
+        ),
         Holding("push_devices", "Devices for push messages", ("kind", "agent", "created_at", "gone_at"), erase=None),
         Holding(
             "sandbox_mails",

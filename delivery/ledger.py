@@ -56,7 +56,8 @@ _LOCK_OPEN = """
 # In one statement with what is counted of it (`delivery.tallies`), so that neither is ever without the other.
 _APPEND = f"""
     WITH entry AS (
-        SELECT e.*, m.contact_id, m.channel, m.message_class, m.workflow_id, m.version_id, m.step
+        SELECT e.*, m.contact_id, m.channel, m.message_class, m.workflow_id, m.version_id, m.step,
+               m.template_version_id
           FROM unnest(%(message_ids)s::bigint[], %(kinds)s::text[], %(attempts)s::smallint[], %(reasons)s::text[],
                       %(address_ids)s::bigint[], %(providers)s::text[], %(codes)s::integer[], %(said)s::text[],
                       %(cap_deltas)s::smallint[], %(counts_at)s::timestamptz[], %(evidence)s::text[])
@@ -82,7 +83,8 @@ _APPEND = f"""
                SELECT sum(cap_delta) AS places, max(counts_at) AS counts_at FROM contact_send_log
                 WHERE message_id = e.message_id AND cap_delta <> 0) taken ON true
          ORDER BY e.message_id)
-    SELECT message_id, contact_id, workflow_id, version_id, step, kind, reason FROM entry ORDER BY message_id
+    SELECT message_id, contact_id, workflow_id, version_id, step, kind, reason, template_version_id
+  FROM entry ORDER BY message_id
 """
 
 

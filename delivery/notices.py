@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from delivery import addresses, outcomes, providers
 from delivery.authoring import rendering
 from delivery.outbox import LANES
 from delivery.providers import base, faults
-from delivery.providers.base import Answer, Letter
+from delivery.providers.base import Answer, Attachment, Letter
 from delivery.rates import resting, routes, stopping, throttle
 from delivery.verdicts import ALL
 
@@ -46,6 +46,7 @@ class Notice:
     html: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     asked_by_reader: bool = False
+    attachments: Sequence[Attachment] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class _Claim:
     text: str
     html: str
     headers: str  # JSON
+    attachments: str  # JSON
     asked_by_reader: bool
     attempt: int
     created_at: datetime
@@ -71,11 +73,12 @@ def enqueue(notices: Sequence[Notice], *, now: datetime) -> None:
         cursor.execute(
             """
             INSERT INTO staff_notices (idempotency_key, contact_id, lane, to_address, subject, text, html, headers,
-                                       asked_by_reader, due_at, created_at)
-            SELECT key, contact_id, lane, to_address, subject, text, html, headers::jsonb, asked_by_reader, %s, %s
+                                       asked_by_reader, attachments, due_at, created_at)
+            SELECT key, contact_id, lane, to_address, subject, text, html, headers::jsonb, asked_by_reader,
+                   attachments::jsonb, %s, %s
               FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-                          %s::text[], %s::boolean[])
-                   AS n(key, contact_id, lane, to_address, subject, text, html, headers, asked_by_reader)
+                          %s::text[], %s::boolean[], %s::text[])
+                   AS n(key, contact_id, lane, to_address, subject, text, html, headers, asked_by_reader, attachments)
              ORDER BY key
                 ON CONFLICT (idempotency_key) DO NOTHING
             """,
@@ -91,6 +94,7 @@ def enqueue(notices: Sequence[Notice], *, now: datetime) -> None:
                 [notice.html for notice in notices],
                 [json.dumps(dict(notice.headers)) for notice in notices],
                 [notice.asked_by_reader for notice in notices],
+                [json.dumps([asdict(each) for each in notice.attachments]) for notice in notices],
             ],
         )
     for lane in sorted({notice.lane for notice in notices}):
@@ -147,7 +151,7 @@ def _reap(now: datetime) -> bool:
         cursor.execute(
             """
             UPDATE staff_notices SET state = 'in_doubt', reason = 'worker_lost', text = '', html = '',
-                   finished_at = %s
+                   attachments = '[]', finished_at = %s
              WHERE id IN (SELECT id FROM staff_notices WHERE state = 'sending' AND lease_until < %s
                            ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
@@ -160,8 +164,8 @@ def _claim(lane: str, limit: int, now: datetime) -> tuple[int, list[_Claim]]:
     """As the gate does: the addresses are locked in one statement, and what bars them is read in a later one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, public_id::text, to_address, subject, text, html, headers::text, asked_by_reader, attempt,"
-            " created_at"
+            "SELECT id, public_id::text, to_address, subject, text, html, headers::text, attachments::text,"
+            " asked_by_reader, attempt, created_at"
             f" FROM staff_notices WHERE {_DUE} ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED",
             [lane, now, limit],
         )
@@ -212,6 +216,7 @@ def _letter(claim: _Claim) -> Letter:
         html=claim.html,
         text=claim.text,
         headers=json.loads(claim.headers) or {base.AUTO_SUBMITTED: "auto-generated"},
+        attachments=[Attachment(**each) for each in json.loads(claim.attachments)],
     )
 
 
@@ -264,7 +269,8 @@ def _close(closed: Sequence[tuple[int, str, str]], now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE staff_notices n SET state = r.state, reason = r.reason, text = '', html = '', finished_at = %s
+            UPDATE staff_notices n SET state = r.state, reason = r.reason, text = '', html = '', attachments = '[]',
+                   finished_at = %s
               FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS r(id, state, reason) WHERE n.id = r.id
             """,
             [now, [each[0] for each in closed], [each[1] for each in closed], [each[2] for each in closed]],

@@ -28,7 +28,7 @@ _INSERT_MESSAGES = """
                  override_cap, lane, context, quiet_hours, workflow_id, version_id, step, enrolment_id)
      ORDER BY key
         ON CONFLICT (idempotency_key) DO NOTHING
-    RETURNING id, contact_id, workflow_id, version_id, step, lane
+    RETURNING id, contact_id, workflow_id, version_id, step, lane, template_version_id
 """
 
 _INSERT_OUTBOX = """
@@ -85,8 +85,8 @@ def enqueue(requests: Sequence[SendRequest], *, now: datetime) -> None:
     for lane in sorted({row[5] for row in born}):
         doorbell.ring_on_commit("delivery.deliver", LANES[lane])
     outcomes = tuple(
-        MessageOutcome(message_id, contact_id, workflow_id, version_id, step, "queued")
-        for message_id, contact_id, workflow_id, version_id, step, _ in born
+        MessageOutcome(message_id, contact_id, workflow_id, version_id, step, "queued", "", template_version_id)
+        for message_id, contact_id, workflow_id, version_id, step, _, template_version_id in born
     )
     signals.messages_enqueued.send(sender=None, outcomes=outcomes, now=now)
 

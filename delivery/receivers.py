@@ -11,8 +11,16 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from contacts.consent import Consent
-from contacts.signals import consent_withdrawn, contacts_erased, opt_in_confirmed, opt_in_requested
+from contacts.signals import (
+    RecordedEvent,
+    consent_withdrawn,
+    contacts_erased,
+    events_recorded,
+    opt_in_confirmed,
+    opt_in_requested,
+)
 from delivery import opt_in_mail, withdrawals
+from delivery.outgoing import hearing
 from delivery.rates import pulses
 from delivery.signals import FeedbackNote, feedback_recorded
 
@@ -38,6 +46,11 @@ def ask_for_confirmation(*, contact_id: int, request_id: int, nonce: str, now: d
 @receiver(opt_in_confirmed, dispatch_uid="delivery releases who confirmed")
 def release_who_confirmed(*, contact_id: int, topics: Sequence[str], now: datetime, **_: Any) -> None:
     opt_in_mail.release(contact_id=contact_id, topics=topics, now=now)
+
+
+@receiver(events_recorded, dispatch_uid="delivery queues what endpoints hear of")
+def queue_for_endpoints(*, events: Sequence[RecordedEvent], now: datetime, **_: Any) -> None:
+    hearing.queue(events, now=now)
 
 
 @receiver(feedback_recorded, dispatch_uid="delivery counts what brakes a domain")

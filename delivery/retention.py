@@ -1,4 +1,5 @@
-"""What the post office does not keep for ever: bodies of webhooks, and what messages and the log repeat of people.
+"""What the post office does not keep for ever: bodies of webhooks, the log of calls to endpoints, and what messages and
+the send log repeat of people.
 
 A batch at a time. Which messages were sent, when, and what became of them is kept, and so are all suppressions."""
 
@@ -24,7 +25,8 @@ def prune_batch() -> bool:
     notices = transactions.run(_prune_notices)
     tokens_too = transactions.run(tokens.prune_batch)
     parked = transactions.run(parking.prune_batch)
-    return bodies or messages or notices or tokens_too or parked
+    posts = transactions.run(_prune_posts)
+    return bodies or messages or notices or tokens_too or parked or posts
 
 
 def _prune_webhooks(now: datetime) -> bool:
@@ -37,6 +39,26 @@ def _prune_webhooks(now: datetime) -> bool:
                 SELECT id FROM webhook_inbox WHERE folded_at < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
             [now - durations.window(settings.WEBHOOK_RETENTION, speed=1.0), BATCH],
+        )
+        return cursor.rowcount == BATCH
+
+
+def _prune_posts(now: datetime) -> bool:
+    """Whatever their state: what a disabled endpoint was to be told so long ago is told no more."""
+    if not settings.WEBHOOK_DELIVERY_RETENTION:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM webhook_deliveries WHERE id IN (
+                SELECT id FROM webhook_deliveries WHERE created_at < %(before)s AND id <= (
+                       SELECT max(id) FROM (SELECT id FROM webhook_deliveries ORDER BY id LIMIT %(batch)s) AS oldest)
+                   FOR UPDATE SKIP LOCKED)
+            """,
+            {
+                "before": now - durations.window(settings.WEBHOOK_DELIVERY_RETENTION, speed=1.0),
+                "batch": BATCH,
+            },
         )
         return cursor.rowcount == BATCH
 

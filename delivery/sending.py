@@ -18,10 +18,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 
-from contacts import chaos, clock, opt_in, outside, transactions
+from contacts import chaos, clock, opt_in, outside, tracing, transactions
 from delivery import due, gate, opt_in_mail, outcomes, providers, starts
 from delivery.authoring import rendering, templates, utm
 from delivery.authoring.rendering import UnableToRender
@@ -94,7 +95,10 @@ def _deliver(lane: str, channel: str, way: Way, wanted: int, now: datetime) -> b
     tokens.give_back(granted, [claim.due.message_class for claim in batch.claims])
     if provider and batch.claims:
         start_before = t0 + START_SHARE * settings.SEND_LEASE_SECONDS
-        if not _hand_over_and_record(provider, way, batch.claims, start_before):
+        came_from = partial(tracing.of, "message", [claim.due.message_id for claim in batch.claims])
+        with tracing.batch("delivery.send", links=came_from, size=len(batch.claims), lane=lane, channel=channel):
+            is_able = _hand_over_and_record(provider, way, batch.claims, start_before)
+        if not is_able:
             return False  # the sweeper rings again: this worker would only churn the queue
     return batch.taken > 0
 

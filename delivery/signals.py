@@ -25,6 +25,7 @@ class MessageOutcome:
     step: str
     kind: str
     reason: str = ""
+    template_version_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class FeedbackNote:
     kind: str
     is_machine: bool
     first: bool
+    template_version_id: int | None = None
 
 
 @dataclass(frozen=True)

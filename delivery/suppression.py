@@ -16,7 +16,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection, transaction
 
-from contacts import chaos
+from contacts import audit, authority, chaos, transactions
 from delivery import addresses
 from delivery.verdicts import ALL
 
@@ -73,9 +73,13 @@ def suppress(
     """Stop writing to an address. Commits, then drains: returns only when no request to it can start any more.
 
     `scope`: all (transactional mail too) · a channel (its marketing) · a topic; a hard bounce or complaint is always
-    all. Idempotent. Takes at most the lease of a send (`SEND_LEASE_SECONDS`), usually a few milliseconds."""
-    with transaction.atomic(durable=True):
+    all. Idempotent. Takes at most the lease of a send (`SEND_LEASE_SECONDS`), usually a few milliseconds. Raises
+    NotAllowed: this is what somebody decides; what a person says of themselves, or a provider, is `record`ed."""
+    authority.require("delivery.add_suppression")
+    with transactions.opening() as begin, transaction.atomic(durable=True):
+        begin()
         address_id = _locked(channel, address, now=now)
+        audit.note("address.suppressed", of=("address", address_id), after={"scope": scope, "reason": reason})
         record([NewSuppression(address_id, scope, reason, source, message_id)], now=now)
     drain([address_id])
 
@@ -110,7 +114,8 @@ def release(
     """Write to the address again: stamps its standing suppressions (of one scope, or of all of them when it is empty;
     the same of the reason).
 
-    `why`: kept with them. Rows are never deleted. Returns how many were released."""
+    `why`: kept with them. Rows are never deleted. Returns how many were released. Raises NotAllowed."""
+    authority.require("delivery.change_suppression")
     with transaction.atomic():
         address_id = _locked(channel, address, now=now)
         with connection.cursor() as cursor:
@@ -118,11 +123,16 @@ def release(
                 """
                 UPDATE suppressions SET released_at = %s, released_by = %s, released_why = %s
                  WHERE address_id = %s AND released_at IS NULL AND (%s = '' OR scope = %s)
-                   AND (%s = '' OR reason = %s)
+                   AND (%s = '' OR reason = %s) RETURNING scope, reason
                 """,
                 [now, by, why, address_id, scope, scope, reason, reason],
             )
-            return cursor.rowcount
+            released = [{"scope": stood, "reason": because} for stood, because in cursor.fetchall()]
+        if released:
+            audit.note(
+                "address.released", of=("address", address_id), before={"standing": released}, after={"standing": []}
+            )
+    return len(released)
 
 
 def release_at(address_ids: Collection[int], *, scopes: Collection[str], reason: str, by: str, now: datetime) -> int:

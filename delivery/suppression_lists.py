@@ -4,7 +4,6 @@ here, and ours can be taken along."""
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from itertools import islice
 
 from django.db import connection
 
-from contacts import transactions
+from contacts import audit, authority, spreadsheets, transactions
 from contacts.identifiers import is_email
-from contacts.spreadsheets import original, safe_cell
+from contacts.spreadsheets import original
 from delivery import addresses, suppression
 from delivery.suppression import NewSuppression
 
@@ -87,12 +86,15 @@ def take_in(
     source: str,
     most: int | None = None,
     tell: Callable[[TakenIn], None] = lambda taken: None,
+    dry: bool = False,
 ) -> TakenIn:
     """Suppress every e-mail address of a CSV list; columns `address`, and `reason` and `scope` if there are any.
 
     A row that cannot be taken is told with its line, and loses none of the others; what was taken stays, so a list may
     be brought in twice. AT_ONCE rows a transaction; after each, it is waited for until no request to its addresses can
-    start any more, and `tell` is called. `most`: rows that are taken at most. Raises BadList."""
+    start any more, and `tell` is called. `most`: rows that are taken at most. `dry`: count
+    only, store nothing (an address that stands in the list again is new again). Raises BadList."""
+    authority.require("delivery.add_suppression")
     rows = _rows(lines)
     columns = _columns(next(rows, (1, []))[1])
     taken = TakenIn()
@@ -104,7 +106,7 @@ def take_in(
             )
             rows = iter(())
         taken.rows += len(some)
-        _store(list(_read(some, columns, taken)), source, taken)
+        _store(list(_read(some, columns, taken)), source, taken, dry=dry)
         tell(taken)
     return taken
 
@@ -154,7 +156,7 @@ def _read(rows: Sequence[tuple[int, list[str]]], columns: Mapping[str, int], tak
             yield Listed(cells["address"], scope, reason)
 
 
-def _store(listed: Sequence[Listed], source: str, taken: TakenIn) -> None:
+def _store(listed: Sequence[Listed], source: str, taken: TakenIn, *, dry: bool) -> None:
     if not listed:
         return
 
@@ -164,10 +166,19 @@ def _store(listed: Sequence[Listed], source: str, taken: TakenIn) -> None:
         before = _standing(ids.values())
         wanted = [NewSuppression(ids[each.address], each.scope, each.reason, source) for each in listed]
         suppression.record(wanted, now=now)
+        entered = {(one.address_id, one.scope, one.reason) for one in wanted}
+        audit.note_each(
+            "address.suppressed",
+            "address",
+            [(pk, None, {"scope": scope, "reason": reason, "source": source}) for pk, scope, reason in sorted(entered)],
+        )
         return sorted(set(ids.values())), _standing(ids.values()) - before
 
-    address_ids, added = transactions.run(work)
-    suppression.drain(address_ids)
+    if dry:
+        _, added = transactions.try_out(work)
+    else:
+        address_ids, added = transactions.run(work)
+        suppression.drain(address_ids)
     taken.added += added
     taken.reasons.update(each.reason for each in listed)
 
@@ -191,7 +202,7 @@ _NEXT_PAGE = """
 def export(page: int = 2_000) -> Iterator[str]:
     """Everything that stands, as CSV, a page at a time; addresses of the erased are nobody's to tell. No cell of it is
     a formula to a spreadsheet."""
-    yield _csv([HEADER])
+    yield spreadsheets.lines([HEADER])
     last = 0
     while True:
         with connection.cursor() as cursor:
@@ -200,10 +211,4 @@ def export(page: int = 2_000) -> Iterator[str]:
         if not rows:
             return
         last = rows[-1][0]
-        yield _csv([[safe_cell(str(cell)) for cell in (*row[1:6], row[6].isoformat())] for row in rows])
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
+        yield spreadsheets.lines([(*row[1:6], row[6].isoformat()) for row in rows])

@@ -9,6 +9,7 @@ from django.db import connection
 from contacts import doorbell
 from delivery import due, notices
 from delivery.outbox import LANES
+from delivery.outgoing import endpoints, posting
 from delivery.rates import routes
 
 
@@ -17,6 +18,8 @@ def ring_where_work_waits(*, now: datetime) -> None:
     for lane, queue in LANES.items():
         if due.waiting(lane, classes=classes, limit=1, now=now) or notices.waiting(lane, now=now):
             doorbell.ring("delivery.deliver", queue)
+    if posting.is_due(now=now):
+        doorbell.ring(endpoints.BELL, endpoints.LANE)
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT 1 FROM webhook_inbox WHERE folded_at IS NULL)")
         if cursor.fetchone()[0]:

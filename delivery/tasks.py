@@ -10,6 +10,7 @@ from contacts import clock, doorbell, transactions
 from delivery import in_doubt, inquiries, notices, retention, sending, starts, tallies
 from delivery import sweep as sweeper
 from delivery.outbox import LANES
+from delivery.outgoing import endpoints, posting
 from delivery.preflight import checking
 from delivery.rates import braking, warming
 from delivery.webhooks import feedback
@@ -30,6 +31,11 @@ def deliver(*, lane: str = "delivery_urgent", **_: Any) -> None:
 @shared_task(name="delivery.fold_webhooks")
 def fold_webhooks(*, lane: str = "webhooks", **_: Any) -> None:
     doorbell.work_off("delivery.fold_webhooks", lane, feedback.fold_batch)
+
+
+@shared_task(name=endpoints.BELL)
+def post_webhooks(*, lane: str = endpoints.LANE, **_: Any) -> None:
+    doorbell.work_off(endpoints.BELL, lane, posting.post_batch)
 
 
 @shared_task(name="delivery.sweep")

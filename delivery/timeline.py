@@ -10,7 +10,7 @@ from django.urls import reverse
 from contacts import timeline
 from contacts.pages import floors
 from contacts.timeline import Before, Entry, Source
-from delivery import wording
+from delivery import providers, wording
 
 _ICONS = {
     "accepted": ("send", "indigo"),
@@ -55,7 +55,7 @@ def _entry(row: tuple[Any, ...], journeys: Any) -> Entry:
     words = [
         wording.reason(reason) if reason else "",
         f"{journey.text}, step {step}" if journey else "",
-        f"{provider} said: {said}" if said else "",
+        f"{providers.title(provider)} said: {said}" if said else "",
     ]
     return Entry(
         at=at,

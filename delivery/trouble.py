@@ -19,8 +19,8 @@ DOUBT_IS_OLD, WEBHOOKS_ARE_LATE, PARKED_LATELY = timedelta(hours=1), timedelta(m
 
 @dataclass(frozen=True)
 class Trouble:
-    """`kind`: provider · brake · in_doubt · webhooks · parked. `page` is the name of the page that says more, `about`
-    its argument where it takes one. `grave`: something does not go out because of it."""
+    """`kind`: provider · brake · in_doubt · webhooks · parked · endpoint. `page` is the name of the page that says
+    more, `about` its argument where it takes one. `grave`: something does not go out because of it."""
 
     kind: str
     said: str
@@ -41,6 +41,9 @@ _LOOK = """
     UNION ALL
     SELECT 'webhooks', count(*)::text, min(received_at) FROM webhook_inbox WHERE folded_at IS NULL HAVING count(*) > 0
     UNION ALL
+    SELECT 'endpoint', id::text, disabled_at FROM webhook_endpoints
+     WHERE state = 'disabled' AND disabled_reason <> 'by_hand'
+    UNION ALL
     SELECT 'parked', count(*)::text, max(parked_at) FROM parked_reports WHERE parked_at > %(lately)s HAVING count(*) > 0
 """
 
@@ -57,13 +60,17 @@ def look(*, now: datetime) -> list[Trouble]:
 def _trouble(kind: str, name: str, at: datetime | None, now: datetime) -> Trouble | None:
     age = now - at if at else timedelta(0)
     if kind == "stopped":
-        said = f"{name} refuses us: nothing goes out through it until it is resumed"
+        said = f"{providers.title(name)} refuses us: nothing goes out through it until it is resumed"
         return Trouble("provider", said, "admin:delivery_provider_change", name, grave=True)
     if kind == "resting":
-        return Trouble("provider", f"{name} takes nothing for now and rests", "admin:delivery_provider_change", name)
+        said = f"{providers.title(name)} takes nothing for now and rests"
+        return Trouble("provider", said, "admin:delivery_provider_change", name)
     if kind == "brake":
         said = f"Marketing from {name} waits: too many complaints or bounces"
         return Trouble("brake", said, "admin:delivery_sendingdomain_change", name, grave=True)
+    if kind == "endpoint":
+        said = "An outgoing webhook was disabled, for its server is gone or fails: events wait, or are not sent to it"
+        return Trouble("endpoint", said, "admin:delivery_webhookendpoint_change", name, grave=True)
     if kind == "in_doubt" and age > DOUBT_IS_OLD / settings.TIME_SPEED:
         said = f"{name} {'message is' if name == '1' else 'messages are'} in doubt, the oldest for {_long(age)}"
         return Trouble("in_doubt", said, "admin:delivery_message_in_doubt")

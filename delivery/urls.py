@@ -2,7 +2,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, re_path
 from django.views.generic import RedirectView
 
-from delivery.api import devices, domains, previews, seeds, template_versions
+from delivery.api import devices, domains, previews, seeds, template_versions, webhook_deliveries, webhook_endpoints
 from delivery.api import ledger as api
 from delivery.api import templates as template_api
 from delivery.public import browsers, link_views, views
@@ -10,6 +10,7 @@ from delivery.webhooks import entrance
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _DEVICES = rf"^api/v1/contacts/(?P<public_id>{_UUID})/devices"
+_ENDPOINT = rf"^api/v1/webhook-endpoints/(?P<public_id>{_UUID})"
 _TEMPLATE = r"^api/v1/templates/(?P<slug>[-a-zA-Z0-9_]{1,100})"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -41,6 +42,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(rf"{_TEMPLATE}/outdated/?$", template_versions.TemplateUses.as_view(), name="template-outdated"),
     re_path(r"^api/v1/seed-addresses/?$", seeds.SeedList.as_view(), name="seed-addresses"),
     re_path(r"^api/v1/seed-addresses/(?P<number>[0-9]{1,18})/?$", seeds.SeedDetail.as_view(), name="seed-address"),
+    re_path(r"^api/v1/webhook-endpoints/?$", webhook_endpoints.WebhookEndpoints.as_view(), name="webhook-endpoints"),
+    re_path(rf"{_ENDPOINT}/?$", webhook_endpoints.WebhookEndpointDetail.as_view(), name="webhook-endpoint"),
+    re_path(rf"{_ENDPOINT}/rotate-secret/?$", webhook_endpoints.RotateSecret.as_view(), name="webhook-rotate-secret"),
+    re_path(rf"{_ENDPOINT}/enable/?$", webhook_endpoints.EnableEndpoint.as_view(), name="webhook-enable"),
+    re_path(rf"{_ENDPOINT}/disable/?$", webhook_endpoints.DisableEndpoint.as_view(), name="webhook-disable"),
+    re_path(rf"{_ENDPOINT}/test/?$", webhook_endpoints.TestEndpoint.as_view(), name="webhook-test"),
+    re_path(rf"{_ENDPOINT}/replay/?$", webhook_deliveries.ReplaySpan.as_view(), name="webhook-replay"),
+    re_path(rf"{_ENDPOINT}/deliveries/?$", webhook_deliveries.EndpointDeliveries.as_view(), name="webhook-deliveries"),
+    re_path(
+        rf"{_ENDPOINT}/deliveries/(?P<delivery_id>{_UUID})/replay/?$",
+        webhook_deliveries.ReplayDelivery.as_view(),
+        name="webhook-delivery-replay",
+    ),
     re_path(r"^api/v1/messages/?$", api.Messages.as_view(), name="messages"),
     re_path(r"^api/v1/messages/(?P<message_id>[^/]+)/replay/?$", api.ReplayMessage.as_view(), name="replay-message"),
     re_path(r"^api/v1/providers/(?P<name>[a-z_]+)/resume/?$", api.ResumeProvider.as_view(), name="resume-provider"),

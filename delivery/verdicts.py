@@ -96,7 +96,7 @@ def refusal(candidate: Candidate, known: Known) -> Verdict | None:
 def decide(candidates: Sequence[Candidate], known: Known, *, caps: Mapping[int, Cap]) -> list[Verdict]:
     """One verdict for each candidate, in their order. `caps` has every contact of a capped candidate, or none where
     nothing is capped. A claim's evidence names the records of consent and suppression that it was decided on."""
-    order = _places_in_line(known)
+    lines, order = _lines(known)
     verdicts = []
     for candidate in candidates:
         refused = refusal(candidate, known)
@@ -106,7 +106,8 @@ def decide(candidates: Sequence[Candidate], known: Known, *, caps: Mapping[int, 
             verdicts.append(_in_quiet_hours(candidate, candidate.quiet))
         elif candidate.is_capped and caps:
             sent = known.sent.get(candidate.contact_id, Sent())
-            verdicts.append(_within_cap(candidate, caps[candidate.contact_id], sent, order[candidate.message_id]))
+            line, place = lines[candidate.contact_id], order[candidate.message_id]
+            verdicts.append(_within_cap(candidate, caps[candidate.contact_id], sent, place, line))
         else:
             verdicts.append(Verdict(candidate.message_id, "claimed", evidence={"cap_exempt": _why_exempt(candidate)}))
     return [
@@ -139,7 +140,8 @@ def _in_quiet_hours(candidate: Candidate, quiet: Quiet) -> Verdict:
     return Verdict(candidate.message_id, "deferred", REASON, evidence=evidence, until=quiet.until)
 
 
-def _within_cap(candidate: Candidate, cap: Cap, sent: Sent, place_in_line: int) -> Verdict:
+def _within_cap(candidate: Candidate, cap: Cap, sent: Sent, place_in_line: int, line: Sequence[int]) -> Verdict:
+    """`ahead` in the evidence of a refusal: the messages that the places go to which are free now."""
     evidence: dict[str, Any] = {
         "per_day": cap.per_day,
         "per_week": cap.per_week,
@@ -147,25 +149,30 @@ def _within_cap(candidate: Candidate, cap: Cap, sent: Sent, place_in_line: int) 
         "sent_week": sent.week,
         "place_in_line": place_in_line,
     }
-    if _has_place(place_in_line, cap, sent):
+    left = places(cap, sent)
+    if left is None or place_in_line <= left:
         return Verdict(candidate.message_id, "claimed", cap_delta=1, evidence=evidence)
+    if left:
+        evidence |= {"ahead": list(line[:left])}
     if sent.soon is not None and _has_place(place_in_line, cap, sent.soon):
         evidence |= {"until": sent.soon.at.isoformat()}
         return Verdict(candidate.message_id, "deferred", CAP, evidence=evidence, until=sent.soon.at)
     return Verdict(candidate.message_id, "capped", CAP, evidence=evidence)
 
 
-def _has_place(place_in_line: int, cap: Cap, sent: Sent | Soon) -> bool:
-    left = places(cap, sent)
+def _has_place(place_in_line: int, cap: Cap, then: Soon) -> bool:
+    left = places(cap, then)
     return left is None or place_in_line <= left
 
 
-def _places_in_line(known: Known) -> dict[int, int]:
-    """Message id -> 1 for the first in its contact's line, by priority and then by age. Those that may not go out
-    anyway stand in nobody's way."""
-    line: dict[int, int] = {}
-    length: dict[int, int] = {}
+def _lines(known: Known) -> tuple[dict[int, list[int]], dict[int, int]]:
+    """Contact id -> the messages in its line, by priority and then by age; and message id -> 1 for the first in its
+    line. Those that may not go out anyway stand in nobody's way."""
+    lines: dict[int, list[int]] = {}
+    order: dict[int, int] = {}
     for waiting in sorted(known.waiting, key=lambda each: (-each.priority, each.message_id)):
         if refusal(waiting, known) is None and not waiting.is_held_by_quiet_hours:
-            length[waiting.contact_id] = line[waiting.message_id] = length.get(waiting.contact_id, 0) + 1
-    return line
+            line = lines.setdefault(waiting.contact_id, [])
+            line.append(waiting.message_id)
+            order[waiting.message_id] = len(line)
+    return lines, order

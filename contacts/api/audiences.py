@@ -126,7 +126,8 @@ class TagList(APIView):
     )
     def post(self, request: Request) -> Response:
         """Have a tag that nobody has yet (201), or find it (200). Tags also come to be when contacts get them."""
-        tag, created = Tag.objects.get_or_create(name=_tag_name(request.data))
+        name = _tag_name(request.data)
+        tag, created = transactions.run(lambda now: Tag.objects.get_or_create(name=name))
         return Response(_tag_shapes([tag])[0], status=201 if created else 200)
 
 

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from contacts import catalogue
 from contacts.models import SeenEvent
-from contacts.paging import NewestFirst, Page
+from contacts.paging import NewestFirst
+from contacts.problems import refuse_null_characters
 
 JSON_TYPES = ("array", "boolean", "null", "number", "object", "string")
 
@@ -34,23 +35,20 @@ class TypeShape(serializers.Serializer[Any]):
     properties = PropertyShape(many=True)
 
 
-class TypePage(Page):
-    results = TypeShape(many=True)
-
-
 class EventCatalogue(ListAPIView[SeenEvent]):
     required_scope = "contacts:read"
     pagination_class = NewestFirst
     filter_backends = ()
 
     def get_queryset(self) -> QuerySet[SeenEvent]:
+        refuse_null_characters(self.request.query_params)
         types = SeenEvent.objects.filter(property="")
         wanted = self.request.query_params.get("type", "")
         return types.filter(event_type=wanted) if wanted else types
 
     @extend_schema(
         operation_id="events_catalogue",
-        responses=TypePage,
+        responses=TypeShape(many=True),
         parameters=[OpenApiParameter("type"), OpenApiParameter("cursor"), OpenApiParameter("limit", int)],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -50,7 +50,7 @@ class ConditionExplain(APIView):
                 "type": "object",
                 "required": ["condition"],
                 "properties": {
-                    "condition": {"type": "object"},
+                    "condition": {"description": "Anything; what is no condition is told so."},
                     "scope": {"type": "array", "items": {"type": "string", "enum": ["event", "trigger"]}},
                 },
             }

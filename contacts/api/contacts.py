@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +20,7 @@ from contacts.api.privacy import actor_of
 from contacts.api.schema import BULK, BULK_OUTCOME, PERSON
 from contacts.api.shapes import ContactPage, ContactShape
 from contacts.audiences import lists
-from contacts.collect.parsing import BatchJSONParser, elements
+from contacts.collect.parsing import BatchJSONParser, elements, parse_instant
 from contacts.collect.people import parse_person
 from contacts.events import RESIDENCY
 from contacts.faults import Fault
@@ -36,6 +37,7 @@ from contacts.upserting import NameTaken, Person, Upserted
 MOST_CONTACTS = 1000
 REFUSED = Fault("refused", "the database cannot store this contact")
 _NAMES = ("email", "external_id", "phone", "anonymous_id")
+_SINCE: Mapping[str, str] = {"created_after": "created_at__gt", "created_before": "created_at__lt"}
 
 
 class ContactList(APIView):
@@ -44,11 +46,16 @@ class ContactList(APIView):
     @extend_schema(
         operation_id="contacts_list",
         responses=ContactPage,
-        parameters=[OpenApiParameter(name) for name in (*_NAMES, "tag", "list", "segment")],
+        parameters=[
+            *(OpenApiParameter(name) for name in (*_NAMES, "tag", "list", "segment", "cursor")),
+            *(OpenApiParameter(name, OpenApiTypes.DATETIME) for name in _SINCE),
+            OpenApiParameter("limit", int),
+        ],
     )
     def get(self, request: Request) -> Response:
         """The newest first; `?email=`, `?external_id=`, `?phone=` and `?anonymous_id=` find one, however it is spelt;
-        `?tag=`, `?list=` and `?segment=` those who have or are in it."""
+        `?tag=`, `?list=` and `?segment=` those who have or are in it, `?created_after=` and `?created_before=` who
+        came to be then, that instant not included."""
         chosen = living()
         for kind in _NAMES:
             if kind in request.query_params:
@@ -56,6 +63,9 @@ class ContactList(APIView):
         for name, members in _MEMBERS.items():
             if name in request.query_params:
                 chosen = chosen.filter(pk__in=members(request.query_params[name].replace("\x00", "")))
+        for name, field in _SINCE.items():
+            if name in request.query_params:
+                chosen = chosen.filter(**{field: _instant(request.query_params[name], name)})
         paginator = NewestFirst()
         page = paginator.paginate_queryset(chosen, request, view=self)
         return paginator.get_paginated_response(shapes(page or []))
@@ -162,6 +172,13 @@ _MEMBERS: Mapping[str, Callable[[str], QuerySet[Any, int]]] = {
 }
 
 
+def _instant(said: str, name: str) -> datetime:
+    instant = parse_instant(said)
+    if isinstance(instant, Fault):
+        raise BadRequest(faults=[instant.below(name)])
+    return instant
+
+
 def _unknown_lists(people: Iterable[Person]) -> Callable[[Person], list[Fault]]:
     """What is wrong with the lists of each of these people. One statement for all."""
     unknown = lists.unknown({slug for person in people for slug in person.lists})
@@ -177,7 +194,7 @@ def _count_refused_regions(rejected: Collection[list[Fault]]) -> None:
     number = sum(any(fault.code == RESIDENCY.code for fault in faults) for faults in rejected)
     if number:
         outcomes = tallies.rejections([[RESIDENCY]] * number)
-        transactions.run(lambda now: tallies.count(outcomes, source="contacts", now=now))
+        transactions.run(lambda now: tallies.count(outcomes, source="contacts", now=now), aside=True)
 
 
 def _understood(said: Person | list[Fault]) -> Person:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from contacts import access, events, quarantine, transactions
+from contacts.api.bodies import read_body
+from contacts.api.repeating import say_once
 from contacts.collect import parsing, strict_json
 from contacts.events import Recorded
-from contacts.problems import BadRequest, TooLarge, answers_problems
+from contacts.problems import answers_problems
 from contacts.quarantine import Refused
 
 ACCEPTED = 202
@@ -25,6 +26,7 @@ def record_events(request: HttpRequest) -> HttpResponse:
     key = access.authenticate(request.headers.get("Authorization", ""))
     access.require(key, "events:write")
     body = read_body(request)
+    say_once(request, key, [body])
     batch = parsing.parse_batch(body)
 
     def record(now: datetime) -> tuple[Recorded, datetime]:
@@ -48,13 +50,3 @@ def record_events(request: HttpRequest) -> HttpResponse:
         },
         status=ACCEPTED,
     )
-
-
-def read_body(request: HttpRequest) -> bytes:
-    """Raises TooLarge (413), or BadRequest (400) where the sender stopped in the middle."""
-    try:
-        return request.body
-    except RequestDataTooBig as error:
-        raise TooLarge from error
-    except (UnreadablePostError, ValueError) as error:  # ValueError: a Content-Length that is not a number
-        raise BadRequest("The body could not be read.") from error

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from contacts.downloads import download
 from contacts.exporting import CSV, FORMATS, Selection, Table, export
 from contacts.faults import Fault
+from contacts.paging import yes_or_no
 from contacts.problems import BadRequest
 
 
@@ -25,7 +26,7 @@ class ContactExport(APIView):
             OpenApiParameter("columns", description="Separated by commas; all that there are otherwise."),
             OpenApiParameter("raw", bool, description="Cells as they are, also those that a spreadsheet would run."),
         ],
-        responses={(200, "text/csv"): OpenApiTypes.STR},
+        responses={(200, kind): OpenApiTypes.STR for kind in FORMATS.values()},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """All contacts, or those with a tag, in a list or in a segment, as CSV, TSV or JSON lines, in one stream. Cells
@@ -34,7 +35,7 @@ class ContactExport(APIView):
         for name in ("tag", "list", "segment"):  # half a name must not mean everybody
             if name in asked and (not asked[name].strip() or "\x00" in asked[name]):
                 raise BadRequest("This selects nobody.", [Fault("name", "must be a name", (name,))])
-        kind = asked.get("as") or CSV
+        kind = asked.get("as", CSV)
         if kind not in FORMATS:
             raise BadRequest(
                 "There is no such format.", [Fault("unknown", f"must be one of {', '.join(FORMATS)}", ("as",))]
@@ -42,6 +43,6 @@ class ContactExport(APIView):
         columns = [name.strip() for name in asked["columns"].split(",")] if asked.get("columns") else None
         pieces = export(
             Selection(asked.get("tag", ""), asked.get("list", ""), asked.get("segment", "")),
-            Table(kind, columns, asked.get("raw") in {"true", "1"}),
+            Table(kind, columns, yes_or_no(asked, "raw")),
         )
         return download(pieces, kind)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import IO, Any, ClassVar
 
 from django.core.files.uploadedfile import UploadedFile
@@ -19,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.repeating import say_once
 from contacts.collect import strict_json
 from contacts.faults import Fault
 from contacts.importing import mapping, runs, sources, uploads, values
@@ -75,6 +78,7 @@ class RunShape(serializers.Serializer[Any]):
 class ImportList(APIView):
     required_scope: ClassVar[Mapping[str, str]] = {"POST": "contacts:write"}
     parser_classes: ClassVar = [MultiPartParser, FileParser, TabParser]
+    reads_its_body = True  # which may be larger than memory
 
     @extend_schema(
         operation_id="imports_start",
@@ -96,6 +100,9 @@ class ImportList(APIView):
         asked = {name: request.data.get(name) for name in request.data if name != "file"} | request.query_params.dict()
         name = str(asked.get("name") or (file.name if isinstance(file, UploadedFile) else ""))
         dry, said_mapping, said_options = _dry(asked), _json(asked, "mapping"), _json(asked, "options")
+
+        words = json.dumps({each: str(said) for each, said in asked.items()}, sort_keys=True)
+        say_once(request._request, request.auth, chain([words.encode("utf-8", "surrogatepass")], _pieces(file)))
 
         def work(now: datetime) -> ImportRun:
             file.seek(0)

@@ -47,10 +47,10 @@ PERSON = {
     "application/json": {
         "type": "object",
         "description": "What is not said stays as it is.",
+        "additionalProperties": False,
         "properties": {
-            "external_id": _TEXT,
-            "email": {**_TEXT, "format": "email"},
-            "anonymous_id": _TEXT,
+            **dict.fromkeys(("external_id", "anonymous_id"), _NULLABLE),
+            "email": {**_NULLABLE, "format": "email"},
             **dict.fromkeys(("phone", "timezone", "locale", "region", "owner_email"), _NULLABLE),
             "attributes": {"type": "object", "description": "Merged; a null removes the attribute."},
             "tags": {"type": "array", "items": _TEXT, "description": "Added to those that are there."},
@@ -77,7 +77,12 @@ BULK = {
         "type": "object",
         "required": ["contacts"],
         "properties": {
-            "contacts": {"type": "array", "items": PERSON["application/json"], "minItems": 1, "maxItems": 1000}
+            "contacts": {
+                "type": "array",
+                "items": {"anyOf": [PERSON["application/json"], {"description": "Rejected by its index."}]},
+                "minItems": 1,
+                "maxItems": 1000,
+            }
         },
     }
 }
@@ -100,8 +105,10 @@ _OUTCOME = {
         "rejected": _REJECTED,
     },
 }
-_PROBLEM = {
+PROBLEM = {
     "type": "object",
+    "description": "RFC 9457. `errors`: what is wrong where, in the body or the query string.",
+    "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": _TEXT,
         "title": _TEXT,
@@ -122,7 +129,6 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 
 def describe_events(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """A postprocessing hook: `POST /api/v1/events` is a plain view, which the framework does not see."""
-    problem = {"content": {"application/problem+json": {"schema": _PROBLEM}}}
     result["paths"]["/api/v1/events"] = {
         "post": {
             "operationId": "events_record",
@@ -137,7 +143,12 @@ def describe_events(result: dict[str, Any], generator: Any, request: Any, public
                             "type": "object",
                             "required": ["events"],
                             "properties": {
-                                "events": {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": MOST_EVENTS},
+                                "events": {
+                                    "type": "array",
+                                    "items": {"anyOf": [_EVENT, {"description": "Rejected by its index."}]},
+                                    "minItems": 1,
+                                    "maxItems": MOST_EVENTS,
+                                },
                                 "lane": {"type": "string", "enum": list(LANES), "default": LANES[0]},
                                 "sent_at": {
                                     "oneOf": [{**_TEXT, "format": "date-time"}, {"type": "number"}],
@@ -154,10 +165,6 @@ def describe_events(result: dict[str, Any], generator: Any, request: Any, public
                     "description": "What became of each.",
                     "content": {"application/json": {"schema": _OUTCOME}},
                 },
-                "400": {"description": "Not a batch of events.", **problem},
-                "401": {"description": "No valid key.", **problem},
-                "403": {"description": "The key lacks the scope events:write.", **problem},
-                "413": {"description": "The body is too large.", **problem},
             },
         }
     }

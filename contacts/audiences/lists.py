@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import changes, events
+from contacts import audit, authority, changes, events
 from contacts.audiences import uses
 from contacts.audiences.naming import Refused, description_faults, name_faults, slug_faults
 from contacts.changes import Change
@@ -28,7 +28,8 @@ class Place:
 
 
 def create(*, slug: str, name: str, description: str = "", now: datetime) -> int:
-    """The id of the new list. Raises Refused."""
+    """The id of the new list. Raises NotAllowed, Refused."""
+    authority.require("contacts.add_list")
     faults = slug_faults(slug) + name_faults(name) + description_faults(description)
     if faults:
         raise Refused(faults)
@@ -41,29 +42,43 @@ def create(*, slug: str, name: str, description: str = "", now: datetime) -> int
         row = cursor.fetchone()
     if row is None:
         raise Refused([Fault("taken", "is the slug of another list", ("slug",))])
+    after = {"name": name.strip(), "description": description}
+    audit.note("list.created", of=("list", slug), name=name.strip(), after=after)
     return row[0]
 
 
 def change(slug: str, *, name: str | None = None, description: str | None = None) -> None:
-    """Call it otherwise; the slug stays. Raises Refused, and LookupError where there is no such list."""
+    """Call it otherwise; the slug stays. Raises NotAllowed, Refused, and LookupError where there is no such list."""
+    authority.require("contacts.change_list")
     faults = [] if name is None else name_faults(name)
     faults += [] if description is None else description_faults(description)
     if faults:
         raise Refused(faults)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE lists SET name = COALESCE(%s, name), description = COALESCE(%s, description) WHERE slug = %s",
-            [name and name.strip(), description, slug],
-        )
-        if not cursor.rowcount:
+        cursor.execute("SELECT name, description FROM lists WHERE slug = %s FOR NO KEY UPDATE", [slug])
+        row = cursor.fetchone()
+        if row is None:
             raise LookupError(slug)
+        stood = {"name": row[0], "description": row[1]}
+        new = {
+            "name": stood["name"] if name is None else name.strip(),
+            "description": stood["description"] if description is None else description,
+        }
+        cursor.execute(
+            "UPDATE lists SET name = %(name)s, description = %(description)s WHERE slug = %(slug)s",
+            {**new, "slug": slug},
+        )
+    before, after = audit.changed(stood, new)
+    if after:
+        audit.note("list.changed", of=("list", slug), name=stood["name"], before=before, after=after)
 
 
 def delete(slug: str, *, source: str, now: datetime) -> int:
     """Everybody leaves, and the list goes; returns how many left. Raises Refused while anything names it
     (`uses`), and LookupError where there is no such list."""
+    authority.require("contacts.delete_list")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM lists WHERE slug = %s FOR UPDATE", [slug])
+        cursor.execute("SELECT id, name FROM lists WHERE slug = %s FOR UPDATE", [slug])
         row = cursor.fetchone()
         if row is None:
             raise LookupError(slug)
@@ -80,6 +95,7 @@ def delete(slug: str, *, source: str, now: datetime) -> int:
                 break
             left += len(leave([Place(contact_id, slug, source) for contact_id in members], now=now, lane="bulk"))
         cursor.execute("DELETE FROM lists WHERE id = %s", [row[0]])
+    audit.note("list.deleted", of=("list", slug), name=row[1], before={"members": left})
     return left
 
 

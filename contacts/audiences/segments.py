@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 
-from contacts import doorbell
+from contacts import audit, authority, doorbell
 from contacts.audiences import checks, lists, uses
 from contacts.audiences.naming import Refused, description_faults, name_faults, slug_faults
 from contacts.conditions import BadCondition, parse
@@ -65,7 +65,9 @@ def validate(condition: object, *, slug: str = "") -> Reads:
 
 
 def create(*, slug: str, name: str, condition: object, description: str = "", now: datetime) -> int:
-    """The id of the new segment, in the caller's transaction: it is filled in silence, then live. Raises Refused."""
+    """The id of the new segment, in the caller's transaction: it is filled in silence, then live. Raises NotAllowed,
+    Refused."""
+    authority.require("contacts.add_segment")
     faults = slug_faults(slug) + name_faults(name) + description_faults(description)
     _hold()
     if slug in RESERVED:
@@ -91,6 +93,8 @@ def create(*, slug: str, name: str, condition: object, description: str = "", no
             ],
         )
         segment_id: int = cursor.fetchone()[0]
+    after = {"name": name.strip(), "description": description, "condition": condition}
+    audit.note("segment.created", of=("segment", slug), name=name.strip(), after=after)
     _written()
     return segment_id
 
@@ -98,16 +102,18 @@ def create(*, slug: str, name: str, condition: object, description: str = "", no
 def change(
     slug: str, *, name: str | None = None, description: str | None = None, condition: object = None, now: datetime
 ) -> None:
-    """Change what is not None; the slug stays. Another condition is filled anew, in silence. Raises Refused, and
-    LookupError where there is no such segment."""
+    """Change what is not None; the slug stays. Another condition is filled anew, in silence. Raises NotAllowed,
+    Refused, and LookupError where there is no such segment."""
+    authority.require("contacts.change_segment")
     faults = [] if name is None else name_faults(name)
     faults += [] if description is None else description_faults(description)
     _hold()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT condition::text FROM segments WHERE slug = %s FOR NO KEY UPDATE", [slug])
+        cursor.execute("SELECT name, description, condition FROM segments WHERE slug = %s FOR NO KEY UPDATE", [slug])
         row = cursor.fetchone()
         if row is None:
             raise LookupError(slug)
+        stood = {"name": row[0], "description": row[1], "condition": json.loads(row[2])}
         if condition is not None:
             found = _validated(condition, slug, faults)
         elif faults:
@@ -126,15 +132,20 @@ def change(
                 """,
                 [json.dumps(condition), sorted(found.abouts), found.moves_with_time, slug, json.dumps(condition)],
             )
+    given = {"name": name and name.strip(), "description": description, "condition": condition}
+    before, after = audit.changed(stood, {**stood, **{key: value for key, value in given.items() if value is not None}})
+    if after:
+        audit.note("segment.changed", of=("segment", slug), name=stood["name"], before=before, after=after)
     _written()
 
 
 def delete(slug: str) -> None:
     """Delete the segment and its membership; nobody is told that they left. Raises Refused while anything names it
     (`uses`), and LookupError where there is no such segment."""
+    authority.require("contacts.delete_segment")
     _hold()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM segments WHERE slug = %s FOR UPDATE", [slug])
+        cursor.execute("SELECT id, name, condition FROM segments WHERE slug = %s FOR UPDATE", [slug])
         row = cursor.fetchone()
         if row is None:
             raise LookupError(slug)
@@ -142,20 +153,28 @@ def delete(slug: str) -> None:
             raise Refused(faults)
         cursor.execute("DELETE FROM segment_members WHERE segment_id = %s", [row[0]])
         cursor.execute("DELETE FROM segments WHERE id = %s", [row[0]])
+    audit.note("segment.deleted", of=("segment", slug), name=row[1], before={"condition": json.loads(row[2])})
 
 
-def standings(slugs: list[str] | None = None) -> dict[str, Standing]:
-    """How these segments stand (None: all of them), by slug. One statement."""
+def unknown(slugs: Collection[str]) -> set[str]:
+    """Those that no segment has."""
+    return set(slugs) - _slugs()
+
+
+def standings(slugs: list[str] | None = None, *, count_to: int | None = None) -> dict[str, Standing]:
+    """How these segments stand (None: all of them), by slug; members are counted no further than `count_to` (None: all
+    of them are counted, which reads each). One statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT s.slug, s.state, (SELECT count(*) FROM segment_members m WHERE m.segment_id = s.id),
+            SELECT s.slug, s.state,
+                   (SELECT count(*) FROM (SELECT FROM segment_members m WHERE m.segment_id = s.id LIMIT %s) n),
                    CASE WHEN s.state = 'live' THEN 1
                         ELSE s.filled_to::float8 / GREATEST((SELECT max(id) FROM contacts), 1) END,
                    s.moves_with_time, s.swept_at
               FROM segments s WHERE %s::text[] IS NULL OR s.slug = ANY(%s)
             """,
-            [slugs, slugs],
+            [count_to, slugs, slugs],
         )
         return {
             row[0]: Standing(row[0], row[1], row[2], min(float(row[3]), 1.0), *row[4:]) for row in cursor.fetchall()

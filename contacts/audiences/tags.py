@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import changes, events
+from contacts import audit, authority, changes, events
 from contacts.audiences import uses
 from contacts.audiences.naming import Refused
 from contacts.changes import Change
@@ -93,8 +93,10 @@ def remove_tags(taggings: Sequence[Tagging], *, now: datetime, lane: str = "urge
     return removed
 
 
-def delete(name: str, *, source: str, now: datetime) -> int:
-    """Take the tag from everybody, and forget it; returns how many had it. Raises LookupError where there is none."""
+def delete(name: str, *, source: str, now: datetime, lost_before: int = 0) -> int:
+    """Take the tag from everybody, and forget it; returns how many had it. `lost_before`: how many others it was taken
+    from just now, for the audit log. Raises NotAllowed, LookupError where there is none."""
+    authority.require("contacts.delete_tag")
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM tags WHERE name = %s FOR UPDATE", [name])
         row = cursor.fetchone()
@@ -109,6 +111,7 @@ def delete(name: str, *, source: str, now: datetime) -> int:
             taggings = [Tagging(contact_id, name, source) for contact_id in bearers]
             removed += len(remove_tags(taggings, now=now, lane="bulk"))
         cursor.execute("DELETE FROM tags WHERE id = %s", [row[0]])
+    audit.note("tag.deleted", of=("tag", name), name=name, before={"contacts": lost_before + removed})
     return removed
 
 
@@ -118,6 +121,7 @@ def rename(name: str, new_name: str, *, source: str, now: datetime) -> int:
 
     `new_name` is a valid one. Raises Refused while anything names the old one (`uses`), and LookupError where there is
     no such tag."""
+    authority.require("contacts.delete_tag")
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM tags WHERE name = %s FOR UPDATE", [name])
         row = cursor.fetchone()
@@ -135,6 +139,7 @@ def rename(name: str, new_name: str, *, source: str, now: datetime) -> int:
             said += [Change(contact_id, "tag", new_name, False, True) for contact_id, is_new in bearers if is_new]
             changes.append(said, source=source, now=now, lane="bulk")
         cursor.execute("DELETE FROM tags WHERE id = %s", [row[0]])
+    audit.note("tag.renamed", of=("tag", name), name=new_name, before={"name": name}, after={"name": new_name})
     return renamed
 
 

@@ -39,16 +39,30 @@ _ORIGIN = re.compile(r"https?://(?:\*\.)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9
 
 
 def create_write_key(
-    *, name: str, kind: str, now: datetime, events: Iterable[str] = (), origins: Iterable[str] = ()
+    *,
+    name: str,
+    kind: str,
+    now: datetime,
+    events: Iterable[str] = (),
+    origins: Iterable[str] = (),
+    expires_at: datetime | None = None,
 ) -> str:
     """Make one in the caller's transaction and return it; nobody can ever read it again. Empty: any event, any origin.
-    Raises BadKeyRequest."""
+    `expires_at`: None is never. Raises BadKeyRequest."""
     if kind not in KINDS:
         raise BadKeyRequest(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
     types, pages = _types(events), _origins(origins)
     if kind != "browser" and (types or pages):
         raise BadKeyRequest("only a browser's key can be narrowed; a server is trusted")
-    return access.create_key(name=name, kind=kind, scopes=[], now=now, allowed_events=types, allowed_origins=pages)
+    return access.create_key(
+        name=name,
+        kind=kind,
+        scopes=[],
+        now=now,
+        allowed_events=types,
+        allowed_origins=pages,
+        expires_at=expires_at,
+    )
 
 
 def narrow(key_id: int, *, events: Iterable[str], origins: Iterable[str]) -> None:

@@ -221,8 +221,10 @@ class Table:
     def _header(self) -> list[str]:
         try:
             row = self._next_row()
-        except (StopIteration, _Broken) as error:
+        except StopIteration as error:
             raise BadHeader("the file has no header") from error
+        except _Broken as error:
+            raise BadHeader(f"the header cannot be read: {error}; {MOST_COLUMNS} columns are the most") from error
         names = [name.strip() for name in row]
         if len(names) > MOST_COLUMNS:
             raise BadHeader(f"the header names {len(names):,} columns; {MOST_COLUMNS} are the most")

@@ -3,14 +3,12 @@ file that can be mended and imported again."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
+from contacts import spreadsheets
 from contacts.importing.csv_rows import BrokenLine
-from contacts.spreadsheets import safe_cell
 
 SHOWN = 1000  # of a dry run: enough to see what is wrong
 READ_AT_ONCE = 1000
@@ -65,11 +63,9 @@ def of_run(run_id: int, *, most: int | None = None) -> Iterator[BrokenLine]:
 
 def as_csv(run_id: int) -> Iterator[str]:
     """The reject file, piece by piece: `line`, `reason`, `row`, safe to open in a spreadsheet."""
-    yield "line,reason,row\r\n"
+    yield spreadsheets.lines([("line", "reason", "row")])
     for each in of_run(run_id):
-        text = io.StringIO()
-        csv.writer(text).writerow([each.line, safe_cell(each.reason), safe_cell(each.raw)])
-        yield text.getvalue()
+        yield spreadsheets.lines([(each.line, each.reason, each.raw)])
 
 
 def _storable(text: str) -> str:

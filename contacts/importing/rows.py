@@ -197,6 +197,8 @@ def _consent(column: str, category: str, topic: str) -> Put:
 def _created_at(column: str) -> Put:
     def put(cell: str, said: _Said) -> str:
         instant = parse_instant(cell)
+        if isinstance(instant, Fault) and (day := values.day(cell)):  # many systems tell the day only
+            instant = parse_instant(f"{day}T00:00:00Z")
         if isinstance(instant, Fault):
             return f"{column}: {instant.msg}"
         said.created_at = instant

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.models import Q
 
-from contacts import doorbell, durations, transactions
+from contacts import audit, authority, doorbell, durations, transactions
 from contacts.importing import dry, rejects, sources
 from contacts.importing.batches import Batch, Batches, ahead
 from contacts.importing.bulk import Options, Stored, store
@@ -26,6 +26,7 @@ from contacts.models import ImportRun, List
 
 log = logging.getLogger(__name__)
 
+MAY_IMPORT = "contacts.import_contacts"
 BELL, LANE = "contacts.import_runs", "bulk"
 SOURCE = "import"
 
@@ -69,7 +70,8 @@ def begin(
 
 def start(run_id: int, *, format: Format, mapping: ColumnMap, options: Options, dry: bool, now: datetime) -> None:
     """Let the bulk lane take an uploaded file. Raises NotThere unless it waits, BadHeader for a mapping that does not
-    fit the file, and ValueError for a list that there is not."""
+    fit the file, ValueError for a list that there is not, and NotAllowed."""
+    authority.require(MAY_IMPORT)
     run = ImportRun.objects.select_for_update().filter(pk=run_id, state="waiting", stored=True).first()
     if run is None:
         raise NotThere(run_id)
@@ -88,6 +90,8 @@ def start(run_id: int, *, format: Format, mapping: ColumnMap, options: Options, 
     )
     rejects.forget_all(run_id)
     doorbell.ring_on_commit(BELL, LANE)
+    what = {"dry": dry, "file": run.digest.hex()[:16], "bytes": run.size, "options": options.as_json()}
+    audit.note("import.started", of=("import", run_id), name=run.name, after=what)
 
 
 _NOTHING: dict[str, Any] = dict.fromkeys(
@@ -96,18 +100,21 @@ _NOTHING: dict[str, Any] = dict.fromkeys(
 
 
 def pause(run_id: int) -> None:
-    """What is committed stays; it can go on. Raises NotThere unless it runs."""
+    """What is committed stays; it can go on. Raises NotThere unless it runs, NotAllowed."""
+    authority.require(MAY_IMPORT)
     _move(run_id, ["running"], state="stopped", fault="")
 
 
 def go_on(run_id: int) -> None:
-    """Raises NotThere unless it is stopped, and its file is still here."""
+    """Raises NotThere unless it is stopped, and its file is still here; NotAllowed."""
+    authority.require(MAY_IMPORT)
     _move(run_id, ["stopped"], state="running", fault="", stored=True)
     doorbell.ring_on_commit(BELL, LANE)
 
 
 def cancel(run_id: int, *, now: datetime) -> None:
-    """What is committed stays, the file is deleted. Raises NotThere where it is over already."""
+    """What is committed stays, the file is deleted. Raises NotThere where it is over already, NotAllowed."""
+    authority.require(MAY_IMPORT)
     _move(run_id, ["waiting", "running", "stopped"], state="cancelled", finished_at=now)
     doorbell.ring_on_commit(BELL, LANE)
 

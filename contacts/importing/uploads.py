@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from contacts import authority
 from contacts.importing import mapping, sources
 from contacts.importing.batches import open_table
 from contacts.importing.csv_rows import BadHeader, Record
 from contacts.importing.mapping import ColumnMap
+from contacts.importing.runs import MAY_IMPORT
 from contacts.importing.sniffing import Format, format_of
 from contacts.importing.sources import StoredSource
 from contacts.models import ImportRun
@@ -30,7 +32,9 @@ class Preview:
 
 
 def receive(pieces: Iterable[bytes], *, name: str, actor: str, now: datetime) -> ImportRun:
-    """Keep the file in the caller's transaction. Raises sources.TooLarge; BadHeader for what is empty or no text."""
+    """Keep the file in the caller's transaction. Raises sources.TooLarge; BadHeader for what is empty or no text;
+    NotAllowed."""
+    authority.require(MAY_IMPORT)
     name = name.replace("\x00", "")[:LONGEST_NAME] or "upload"
     run = ImportRun.objects.create(name=name, digest=b"", size=0, stored=True, actor=actor, created_at=now)
     surveyed = sources.keep(run.pk, pieces)

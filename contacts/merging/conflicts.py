@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import changes
+from contacts import audit, authority, changes
 from contacts.changes import Change
 from contacts.merged import follow
 
@@ -68,10 +68,12 @@ def find(conflict_id: int) -> Conflict | None:
 
 
 def leave_apart(conflict: Conflict, *, now: datetime) -> None:
-    """They are two people: this name is not asked about again. In the caller's transaction."""
+    """They are two people: this name is not asked about again. In the caller's transaction. Raises NotAllowed."""
+    authority.require("contacts.change_contact")
     with connection.cursor() as cursor:
         cursor.execute("SELECT contact_id, (old #>> '{}')::bigint FROM contact_changes WHERE id = %s", [conflict.id])
         contact_id, other_id = cursor.fetchone()
+    audit.note("contact.left_apart", of=("contact", contact_id), after={"from": other_id, "name": conflict.kind})
     changes.append([Change(contact_id, LEFT_APART, conflict.kind, other_id, conflict.value)], source="admin", now=now)
 
 

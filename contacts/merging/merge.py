@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
-from contacts import changes, signals
+from contacts import audit, authority, changes, signals
 from contacts.changes import Change
 from contacts.locking import lock_contacts
 from contacts.merged import living_ids
@@ -53,7 +53,9 @@ def unite(contact_ids: Collection[int], *, source: str, actor: str, now: datetim
     """Merge all of these, in the caller's transaction: the oldest known contact survives, in whatever order they are
     given. Ids of merged contacts mean the one that lives; if all mean the same one already, nothing is done.
 
-    Raises Unmergeable for one that is not there or was erased, and where the same id is all that was given."""
+    Raises Unmergeable for one that is not there or was erased, and where the same id is all that was given;
+    NotAllowed."""
+    authority.require("contacts.change_contact")
     if len(set(contact_ids)) < 2:
         raise Unmergeable("same", "a contact cannot be merged into itself")
     profiles = _hold_living(contact_ids)
@@ -65,6 +67,8 @@ def unite(contact_ids: Collection[int], *, source: str, actor: str, now: datetim
     for absorbed in sorted(living.keys() - {survivor}):
         again = hold([survivor, absorbed])
         merges += _merge([(again[survivor], again[absorbed])], source=source, actor=actor, now=now)
+    merged = [(each.merge_id, None, {"survivor": each.survivor_id, "absorbed": each.absorbed_id}) for each in merges]
+    audit.note_each("contact.merged", "merge", merged)
     return merges
 
 

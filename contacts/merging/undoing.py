@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-from contacts import changes, signals
+from contacts import audit, authority, changes, signals
 from contacts.changes import Change
 from contacts.merging import consents, rows
 from contacts.merging.merge import EVERYTHING, hold, write
@@ -35,7 +35,8 @@ class NotUndone(ValueError):
 
 def undo(merge_id: int, *, actor: str, now: datetime) -> Merged:
     """Part the two contacts again, in the caller's transaction. Raises NotUndone: of several merges in a row the last
-    one is undone first."""
+    one is undone first; NotAllowed."""
+    authority.require("contacts.change_contact")
     merge, _, _ = _ledger(merge_id)
     profiles = hold([merge.survivor_id, merge.absorbed_id])
     merge, before, undone = _ledger(merge_id)  # once more, under the locks
@@ -50,6 +51,8 @@ def undo(merge_id: int, *, actor: str, now: datetime) -> Merged:
     rows.move_back(merge)
     consents.loosen(merge)
     changes.append(said, source=SOURCE, now=now)
+    pair = {"survivor": merge.survivor_id, "absorbed": merge.absorbed_id}
+    audit.note("contact.merge_undone", of=("merge", merge_id), before=pair)
     signals.merges_undone.send(sender=Merged, merges=(merge,), now=now)
     changes.tell([merge.survivor_id, merge.absorbed_id], EVERYTHING, now)
     return merge

@@ -1,10 +1,12 @@
 """The tables of the ground floor, one noun a file."""
 
-from contacts.models.access import ApiKey
+from contacts.models.access import ApiKey, ServiceAccount
 from contacts.models.audience import ContactTag, List, ListMember, Segment, SegmentCheck, SegmentMember, Tag
+from contacts.models.audit import AuditEntry, AuditSeal, UnsealedEntry
 from contacts.models.consent import ConsentRecord
 from contacts.models.contact import Contact, ContactChange
 from contacts.models.event import AwaitedEvent, ContactEvent, EventKey, PendingEvent
+from contacts.models.idempotency import IdempotentRequest
 from contacts.models.identity import ContactIdentity
 from contacts.models.importing import ImportChunk, ImportPreset, ImportReject, ImportRun
 from contacts.models.intake import IntakeDelta, IntakeTally, KafkaOffset, QuarantinedEvent, SeenEvent
@@ -13,6 +15,8 @@ from contacts.models.privacy import ErasedIdentity, OptInRequest, PrivacyDeed
 
 __all__ = [
     "ApiKey",
+    "AuditEntry",
+    "AuditSeal",
     "AwaitedEvent",
     "ConsentRecord",
     "Contact",
@@ -23,6 +27,7 @@ __all__ = [
     "ContactTag",
     "ErasedIdentity",
     "EventKey",
+    "IdempotentRequest",
     "ImportChunk",
     "ImportPreset",
     "ImportReject",
@@ -41,5 +46,7 @@ __all__ = [
     "Segment",
     "SegmentCheck",
     "SegmentMember",
+    "ServiceAccount",
     "Tag",
+    "UnsealedEntry",
 ]

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from contacts import personal
+
 
 class Contact(models.Model):
     """One person. `email` and `external_id` are shown here; `contact_identities` decides who is who."""
@@ -30,7 +32,12 @@ class Contact(models.Model):
 
     class Meta:
         db_table = "contacts"
-        permissions = [("erase_contact", "Can erase contacts"), ("export_contact", "Can export contacts")]
+        permissions = [
+            ("erase_contact", "Can erase contacts"),
+            ("export_contact", "Can export contacts"),
+            ("restrict_contact", "Can restrict the processing of contacts"),
+            ("see_personal_data", "Can see addresses, names and numbers of contacts"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(merged_into=None) | ~Q(merged_into=F("id")), name="no_merge_into_self"),
         ]
@@ -43,7 +50,8 @@ class Contact(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.email or self.external_id or f"Contact {self.pk}"
+        """As lists and headings call them; the address is masked for who may not see it."""
+        return personal.address(self.email or self.external_id) or f"Contact {self.pk}"
 
 
 class ContactChange(models.Model):

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from contacts import personal
+
 NOTHING = format_html('<span class="cl-faint">{}</span>', "–")
 
 # What a state feels like; a word always stands beside the colour.
@@ -83,7 +85,8 @@ def tags(names: Sequence[str], *, shown: int = 3) -> SafeString:
 
 
 def pretty_json(value: Any) -> SafeString:
+    """Indented; what is personal in it is masked for who may not see it."""
     return format_html(
         '<pre class="cl-json" tabindex="0" aria-label="JSON">{}</pre>',
-        json.dumps(value, indent=2, ensure_ascii=False, default=str),
+        json.dumps(personal.facts(value), indent=2, ensure_ascii=False, default=str),
     )

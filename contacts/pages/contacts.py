@@ -16,12 +16,13 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
 
-from contacts import clock, identifiers, timeline, timeline_sources  # noqa: F401  (registers its sources)
+from contacts import clock, identifiers, personal, timeline, timeline_sources  # noqa: F401  (registers its sources)
 from contacts.models import Contact, ContactIdentity, ContactTag, Tag
 from contacts.pages import contact_deeds, contact_edit, contact_facts, floors
 from contacts.pages.cells import NOTHING, moment, pill, stacked, tags, zone
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
 from contacts.pages.contact_facts import consents_of, tags_of
+from contacts.pages.floors import Sample
 
 TIMELINE_PAGE = 30
 ATTRIBUTES_SHOWN = 200
@@ -32,7 +33,7 @@ def full_name(contact: Contact) -> str:
     """The person's name as far as attributes tell it, else empty."""
     known = contact.attributes if isinstance(contact.attributes, dict) else {}
     whole = known.get("name") or " ".join(str(known[key]) for key in ("first_name", "last_name") if known.get(key))
-    return str(whole).strip()
+    return personal.name(str(whole).strip())
 
 
 def initials(contact: Contact) -> str:
@@ -84,18 +85,23 @@ class ContactAdmin(ReadOnlyAdmin):
     empty = Empty(
         "contacts",
         "Nobody here yet",
-        "Contacts come in with their first event, from an import, or over the API. To bring a file:",
+        "Contacts come in with their first event, from an import, or over the API. In a terminal:",
         ".venv/bin/python manage.py import_contacts contacts.csv",
+        deed=Sample("Import a file", "admin:contacts_importrun_add", "contacts.import_contacts"),
+        sample=Sample("Follow a website", "admin:contacts_website", "contacts.view_apikey"),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).filter(merged_into=None, erased_at=None)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """An identifier, exactly (however it is spelt) or by its beginning: both can use an index."""
+        """An identifier, exactly (however it is spelt) or by its beginning: both can use an index. Who sees no address
+        has to know it whole: letter by letter it could be found out."""
         term = search_term.strip()
         if not term:
             return queryset, False
+        if not personal.may_be_seen():
+            return queryset.filter(pk__in=contact_ids_of(term)), False
         begins = Q(email__startswith=term) | Q(external_id__startswith=term)
         return queryset.filter(begins | Q(pk__in=contact_ids_of(term))), False
 
@@ -112,7 +118,7 @@ class ContactAdmin(ReadOnlyAdmin):
         name = full_name(contact)
         if name:
             return stacked(name, str(contact))
-        return stacked(str(contact), contact.external_id if contact.email else "")
+        return stacked(str(contact), personal.address(contact.external_id) if contact.email else "")
 
     @admin.display(description="Stage")
     def stage(self, contact: Any) -> SafeString:
@@ -235,13 +241,23 @@ class ContactAdmin(ReadOnlyAdmin):
         except timeline.BadCursor as error:
             raise Http404("There is no such page of the timeline") from error
         shown = timeline.marked(shown, contact_id=contact.pk, now=now)
-        entries = tuple(each if _may_follow(request, each) else replace(each, url="") for each in shown.entries)
+        entries = tuple(_for_who_asks(request, each) for each in shown.entries)
         return {
             "timeline": replace(shown, entries=entries),
             "only": only,
             "sources": known,
             "tz": zone(contact.timezone),
         }
+
+
+def _for_who_asks(request: HttpRequest, entry: timeline.Entry) -> timeline.Entry:
+    return replace(
+        entry,
+        title=personal.address(entry.title),
+        detail=personal.address(entry.detail),
+        data=personal.facts(entry.data),
+        url=entry.url if _may_follow(request, entry) else "",
+    )
 
 
 def _may_follow(request: HttpRequest, entry: timeline.Entry) -> bool:

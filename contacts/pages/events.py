@@ -21,6 +21,7 @@ from contacts.pages import live
 from contacts.pages.cells import link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.pages.contacts import contact_ids_of, names_of
+from contacts.pages.floors import Sample
 from contacts.pages.live import LOOKED_AT
 from contacts.timeline_sources import describe, summary
 
@@ -58,7 +59,7 @@ class TypeFilter(admin.SimpleListFilter):
 
 
 class RecordedFilter(admin.SimpleListFilter):
-    """Spans that end now: the list is newest first, so it stops reading where the span begins."""
+    """Spans that end now."""
 
     title = "recorded"
     parameter_name = "recorded"
@@ -94,6 +95,7 @@ class ContactEventAdmin(RecordAdmin):
     list_display = ("what", "who", "occurred", "source", "used")
     list_display_links = ("what",)
     list_filter = (TypeFilter, RecordedFilter, HeldFilter)
+    scanning = ("recorded",)
     list_before_template = "admin/contacts/event_tabs.html"
     ordering = ("-id",)
     search_fields = ("contact_id",)
@@ -103,6 +105,8 @@ class ContactEventAdmin(RecordAdmin):
         "No events yet",
         "Events arrive over the API, from your web pages, or from an import. For a key to send the first one:",
         ".venv/bin/python manage.py create_api_key --name first --scopes events:write",
+        deed=Sample("Make a key", "admin:contacts_apikey_add", "contacts.add_apikey"),
+        sample=Sample("Follow a website", "admin:contacts_website", "contacts.view_apikey"),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

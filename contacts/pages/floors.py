@@ -2,7 +2,8 @@
 
 A name: what an id of an upper floor is called, and where its page is (`workflow`, `enrolment`).
 A stage: the lifecycle stage of contacts, for the list. A panel: a card on the contact's page. An action: a page on
-which something is done with a contact, in the menu of the contact's page; other rooms of this floor add theirs, too."""
+which something is done with a contact, in the menu of the contact's page; other rooms of this floor add theirs, too. A
+sample: where an empty list leads (`gallery`: sample journeys)."""
 
 from __future__ import annotations
 
@@ -60,6 +61,21 @@ class ShownAction:
     danger: bool
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Where something can be seen or begun: `words` lead to the page of `url_name`, at `anchor`, for whoever has the
+    `permission` (empty: everybody)."""
+
+    words: str
+    url_name: str
+    permission: str = ""
+    anchor: str = ""
+
+    @property
+    def url(self) -> str:
+        return reverse(self.url_name) + self.anchor
+
+
 Namer = Callable[[Collection[int]], Mapping[int, Name]]
 Stages = Callable[[Collection[int]], Mapping[int, str]]
 
@@ -67,6 +83,7 @@ _namers: dict[str, Namer] = {}
 _panels: dict[str, Panel] = {}
 _stages: dict[str, Stages] = {}
 _actions: dict[str, Action] = {}
+_samples: dict[str, Sample] = {}
 
 
 def register_names(kind: str, namer: Namer) -> None:
@@ -106,6 +123,14 @@ def actions(request: HttpRequest, contact_id: int) -> list[ShownAction]:
         for action in sorted(_actions.values(), key=lambda action: action.place)
         if request.user.has_perm(action.permission)
     ]
+
+
+def register_sample(key: str, sample: Sample) -> None:
+    _samples[key] = sample
+
+
+def sample(key: str) -> Sample | None:
+    return _samples.get(key)
 
 
 def register_stages(stages: Stages) -> None:

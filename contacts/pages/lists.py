@@ -60,6 +60,7 @@ class ListAdmin(ReadOnlyAdmin):
         "list_alt",
         "No lists yet",
         "A list holds whom you put into it: by hand, from a file, by a journey's step or over the API.",
+        sample="gallery",
     )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

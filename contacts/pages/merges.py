@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -24,6 +24,7 @@ from contacts.pages.cells import link, moment, pill
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.pages.contact_deeds import page_of
 from contacts.pages.contacts import contact_ids_of, full_name, names_of
+from contacts.pages.floors import Sample
 
 WAYS = {"api": "The API", "admin": "By hand", "segment": "A visitor said who they are", "import": "An import"}
 COUNTED = 10_000
@@ -44,13 +45,25 @@ class Row:
     differs: bool
 
 
+class WayFilter(admin.SimpleListFilter):
+    title = "way"
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return list(WAYS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(source=self.value()) if self.value() in WAYS else queryset
+
+
 @admin.register(ContactMerge)
 class ContactMergeAdmin(RecordAdmin):
     title_of_list = "Merges"
     nouns = ("merge", "merges")
     list_display = ("survivor", "absorbed", "way", "when", "standing")
     list_display_links = ("when",)
-    list_filter = ("source",)
+    list_filter = (WayFilter,)
+    scanning = ("source",)
     list_before_template = "admin/contacts/merge_tabs.html"
     ordering = ("-id",)
     record_template = "admin/contacts/merge.html"
@@ -59,6 +72,7 @@ class ContactMergeAdmin(RecordAdmin):
         "Nobody was merged yet",
         "A visitor's history becomes a contact's when they say who they are. Two contacts are merged by hand, from the "
         "page of one of them, or over the API.",
+        deed=Sample("Look at your contacts", "admin:contacts_contact_changelist", "contacts.view_contact"),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -22,6 +23,7 @@ from contacts.pages.cells import link, moment, pill, words
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
 from contacts.pages.contact_deeds import page_of
 from contacts.pages.contacts import names_of
+from contacts.pages.floors import Sample
 from contacts.privacy import erasing, exporting, restricting, tombstones
 from contacts.privacy.family import NobodyThere
 from contacts.upserting import name_fault
@@ -43,7 +45,7 @@ floors.register_action(
     "Export their data", "admin:contacts_contact_export", "contacts.export_contact", "download", place=70
 )
 floors.register_action(
-    "Restrict processing", "admin:contacts_contact_restrict", "contacts.change_contact", "pause_circle", place=80
+    "Restrict processing", "admin:contacts_contact_restrict", "contacts.restrict_contact", "pause_circle", place=80
 )
 floors.register_action(
     "Erase", "admin:contacts_contact_erase", "contacts.erase_contact", "delete_forever", place=90, danger=True
@@ -86,18 +88,31 @@ class Topics(forms.Form):
         return names
 
 
+class DeedFilter(admin.SimpleListFilter):
+    title = "deed"
+    parameter_name = "deed"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [(deed, name) for deed, (name, _) in DEEDS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(deed=self.value()) if self.value() in DEEDS else queryset
+
+
 @admin.register(PrivacyDeed)
 class PrivacyDeedAdmin(ReadOnlyAdmin):
     title_of_list = "Privacy"
     nouns = ("deed", "deeds")
     list_display = ("deed_pill", "person", "by", "when")
     list_display_links = None
-    list_filter = ("deed",)
+    list_filter = (DeedFilter,)
+    scanning = ("deed",)
     ordering = ("-id",)
     empty = Empty(
         "shield_person",
         "Nobody asked yet",
         "Exports, erasures and restrictions stand here, with who did them. A person's own page has the buttons.",
+        deed=Sample("Look at your contacts", "admin:contacts_contact_changelist", "contacts.view_contact"),
     )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -133,7 +148,7 @@ class PrivacyDeedAdmin(ReadOnlyAdmin):
         pages: dict[str, tuple[str, View]] = {
             "erase": ("contacts.erase_contact", self.erase_view),
             "export": ("contacts.export_contact", self.export_view),
-            "restrict": ("contacts.change_contact", self.restrict_view),
+            "restrict": ("contacts.restrict_contact", self.restrict_view),
             "opt_in": ("contacts.change_contact", self.opt_in_view),
         }
         return [

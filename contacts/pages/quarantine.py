@@ -18,6 +18,7 @@ from contacts import quarantine, transactions
 from contacts.models import QuarantinedEvent
 from contacts.pages.cells import moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
+from contacts.pages.floors import Sample
 from contacts.pages.live import SOURCES
 from contacts.quarantine import Retried
 
@@ -52,7 +53,8 @@ class QuarantinedEventAdmin(RecordAdmin):
     list_display_links = ("received",)
     list_filter = (SourceFilter, StateFilter)
     list_before_template = "admin/contacts/event_tabs.html"
-    ordering = ("-received_at", "-id")
+    ordering = ("-id",)
+    scanning = ("source", "state")
     actions = ("try_these_again",)
     record_template = "admin/contacts/quarantined_event.html"
     title_of_list = "Quarantine"
@@ -61,6 +63,9 @@ class QuarantinedEventAdmin(RecordAdmin):
         "verified",
         "Nothing in quarantine",
         "Events that cannot be taken are kept here for a few days, with the reasons, while their neighbours go on.",
+        deed=Sample(
+            "Look at the events that were taken", "admin:contacts_contactevent_changelist", "contacts.view_contactevent"
+        ),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

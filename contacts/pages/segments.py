@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from contacts.audiences.naming import LONGEST_NAME, Refused
 from contacts.audiences.segments import Standing
 from contacts.conditions.verdict import verdict
 from contacts.models import Segment
-from contacts.pages import segment_check
+from contacts.pages import members, segment_check
 from contacts.pages.cells import link, moment, pill, stacked
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
 from contacts.pages.condition_editor import ConditionField, NotReadable, explain_view, path_of, read
@@ -71,6 +72,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         "No segments yet",
         "A segment is everybody for whom a condition is true. People come into it and leave it by themselves, and "
         "journeys can start when they do.",
+        sample="gallery",
     )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -83,7 +85,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         return request.user.has_perm("contacts.delete_segment")
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
-        standings = segments.standings([segment.slug for segment in rows])
+        standings = _standings(rows)
         for segment in rows:
             segment.shown_standing = standings[segment.slug]
 
@@ -100,7 +102,8 @@ class SegmentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Members")
     def members(self, segment: Any) -> SafeString:
-        return link(f"{segment.shown_standing.members:,}", reverse("admin:contacts_segment_members", args=[segment.pk]))
+        number = members.counted(segment.shown_standing.members)
+        return link(number, reverse("admin:contacts_segment_members", args=[segment.pk]))
 
     @admin.display(description="State")
     def standing(self, segment: Any) -> SafeString:
@@ -186,7 +189,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/contacts/segment_members.html", context)
 
     def _common(self, request: HttpRequest, segment: Segment | None, *way: str) -> dict[str, Any]:
-        standing = segments.standings([segment.slug])[segment.slug] if segment else None
+        standing = _standings([segment])[segment.slug] if segment else None
         return {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -194,6 +197,7 @@ class SegmentAdmin(ReadOnlyAdmin):
             "title": way[0],
             "segment": segment,
             "standing": standing,
+            "members_counted": members.counted(standing.members) if standing else "",
             "state": state_of(standing) if standing else "",
             "may_delete": self.may_delete(request),
             "may_see_contacts": request.user.has_perm("contacts.view_contact"),
@@ -268,6 +272,10 @@ class SegmentAdmin(ReadOnlyAdmin):
 def sentence_of(segment: Segment) -> str:
     said = verdict(segment.condition)
     return said["sentence"] or "The condition can no longer be read"
+
+
+def _standings(rows: Sequence[Segment]) -> dict[str, Standing]:
+    return segments.standings([segment.slug for segment in rows], count_to=members.COUNTED + 1)
 
 
 def state_of(standing: Standing) -> SafeString:

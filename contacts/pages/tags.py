@@ -20,6 +20,7 @@ from contacts.audiences.tags import Tagging
 from contacts.models import ContactTag, Tag
 from contacts.pages.cells import link
 from contacts.pages.changelists import Empty, ReadOnlyAdmin
+from contacts.pages.floors import Sample
 from contacts.pages.members import counted, counts, cursor_of, members_page
 from contacts.upserting import name_fault
 
@@ -34,7 +35,13 @@ class TagAdmin(ReadOnlyAdmin):
     ordering = ("name",)
     search_fields = ("name__istartswith",)
     search_help_text = "How a tag begins"
-    empty = Empty("sell", "No tags yet", "A tag comes to be when a journey's step, an import or the API first uses it.")
+    empty = Empty(
+        "sell",
+        "No tags yet",
+        "A tag comes to be when a journey's step, an import or the API first uses it.",
+        deed=Sample("Import a file", "admin:contacts_importrun_add", "contacts.import_contacts"),
+        sample="gallery",
+    )
 
     def furnish(self, rows: list[Any], *, now: datetime) -> None:
         found = counts("tag", [tag.pk for tag in rows])
@@ -129,13 +136,14 @@ class TagAdmin(ReadOnlyAdmin):
 
 
 def _take_from_everybody(tag: Tag) -> tuple[int, bool]:
-    """How many lost it, and whether any still have it. Each portion is a transaction of its own."""
+    """How many lost it, and whether any still have it. Each portion is a transaction of its own; with the last one the
+    tag goes."""
     until, taken = time.monotonic() + PATIENCE, 0
 
     def portion(now: datetime) -> int:
         having = list(ContactTag.objects.filter(tag=tag).values_list("contact_id", flat=True)[:TAKEN_AT_ONCE])
         if not having:
-            Tag.objects.filter(pk=tag.pk).delete()
+            tags.delete(tag.name, source=SOURCE, now=now, lost_before=taken)
         return len(tags.remove_tags([Tagging(each, tag.name, SOURCE) for each in having], now=now, lane="bulk"))
 
     while time.monotonic() < until:

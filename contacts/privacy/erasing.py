@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from contacts import holdings, signals
+from contacts import audit, authority, holdings, signals
 from contacts.guarded import guarded_path
 from contacts.holdings import Holding
 from contacts.locking import lock_contacts
@@ -28,7 +28,8 @@ def erase(contact_id: int, *, actor: str, now: datetime) -> Mapping[str, int]:
     """Erase the person behind this contact, with everybody who was merged into it, in the caller's transaction.
 
     Returns the number of rows that were blanked or deleted, by table. Sends `contacts_erased` before anything is gone.
-    Raises NobodyThere. `actor`: who asked, as the record of the deed shows it for ever."""
+    Raises NotAllowed, NobodyThere. `actor`: who asked, as the record of the deed shows it for ever."""
+    authority.require("contacts.erase_contact")
     contact_ids = _locked_family(contact_id, now=now)
     if not contact_ids or family.is_erased(contact_ids[0]):
         raise NobodyThere("there is no such contact")
@@ -39,6 +40,7 @@ def erase(contact_id: int, *, actor: str, now: datetime) -> Mapping[str, int]:
     done = {table: number for table, number in sorted(counts.items()) if number}
     for each in contact_ids:
         deeds.note(each, deeds.ERASE, actor=actor, counts=done if each == contact_ids[0] else {}, now=now)
+    audit.note_each("contact.erased", "contact", [(each, {"erased": False}, {"erased": True}) for each in contact_ids])
     return done
 
 

@@ -6,7 +6,6 @@ tables. What every floor declared (`contacts.holdings`) is in it, of the contact
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import tempfile
@@ -19,11 +18,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from contacts import clock, holdings
+from contacts import audit, authority, clock, holdings, spreadsheets
 from contacts.holdings import Holding
 from contacts.privacy import deeds, family
 from contacts.privacy.family import NobodyThere
-from contacts.spreadsheets import safe_cell
 
 FORMAT = 1
 ROWS = 1000  # fetched at a time
@@ -40,6 +38,7 @@ JSON, ZIP = "application/json", "application/zip"
 def write(contact_id: int, out: IO[bytes], *, form: str, actor: str) -> None:
     """Write the export of this person to a binary file and note the deed. `form`: JSON · ZIP. Begins the transaction
     itself: one snapshot for all tables. Raises NobodyThere, before a byte is written."""
+    authority.require("contacts.export_contact")
     with _snapshot():
         now = clock.now()
         contact_ids = family.of(contact_id)
@@ -51,6 +50,7 @@ def write(contact_id: int, out: IO[bytes], *, form: str, actor: str) -> None:
         else:
             counts = _write_json(out, tables, contact_ids, now)
         deeds.note(contact_ids[0], deeds.EXPORT, actor=actor, counts=counts, now=now)
+        audit.note("contact.exported", of=("contact", contact_ids[0]), after={"rows": counts})
 
 
 def file(contact_id: int, *, form: str, actor: str) -> IO[bytes]:
@@ -107,11 +107,10 @@ def _write_zip(out: IO[bytes], tables: Sequence[Holding], contact_ids: Sequence[
 
 def _write_csv(raw: IO[bytes], holding: Holding, contact_ids: Sequence[int]) -> None:
     with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-        writer = csv.writer(text)
         for number, (names, row) in enumerate(_rows(holding, contact_ids)):
             if number == 0:
-                writer.writerow(names)
-            writer.writerow([_cell(value) for value in row])
+                text.write(spreadsheets.lines([names]))
+            text.write(spreadsheets.lines([[_cell(value) for value in row]]))
 
 
 def _rows(holding: Holding, contact_ids: Sequence[int]) -> Iterator[tuple[list[str], tuple[Any, ...]]]:
@@ -142,12 +141,5 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _cell(value: Any) -> str:
-    """As a spreadsheet may show it: no text of theirs becomes a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return safe_cell(value)
-    if isinstance(value, dict | list):
-        return safe_cell(json.dumps(value, ensure_ascii=False))
-    return str(_plain(value))
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else _plain(value)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import consent
+from contacts import audit, authority, consent
 from contacts.consent import DENIED, GRANTED, Consent
 from contacts.privacy import deeds
 
@@ -44,8 +44,12 @@ def barred(contact_ids: Collection[int]) -> dict[int, str]:
 
 
 def _say(contact_id: int, state: str, *, actor: str, source: str, now: datetime) -> bool:
+    authority.require("contacts.restrict_contact")
     said = [Consent(contact_id, "data_processing", state, evidence={"actor": actor})]
     if not consent.record(said, source=source, now=now, only_changes=True):
         return False
-    deeds.note(contact_id, deeds.RESTRICT if state == DENIED else deeds.UNRESTRICT, actor=actor, now=now)
+    restricted = state == DENIED
+    deeds.note(contact_id, deeds.RESTRICT if restricted else deeds.UNRESTRICT, actor=actor, now=now)
+    before, after = {"restricted": not restricted}, {"restricted": restricted}
+    audit.note("contact.restriction_changed", of=("contact", contact_id), before=before, after=after)
     return True

@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from contacts import personal
 from contacts.pages import cells
 
 register = template.Library()
@@ -19,6 +20,7 @@ register.simple_tag(cells.moment)
 register.simple_tag(cells.pill)
 register.simple_tag(cells.pretty_json)
 register.filter("words", cells.words)
+register.filter("address", personal.address)
 
 
 @register.simple_tag
@@ -27,8 +29,10 @@ def state(name: str) -> SafeString:
 
 
 @register.simple_tag
-def attribute(value: Any) -> SafeString:
-    """A stored value as people read it: text as it is, nothing as a dash, structures as JSON."""
+def attribute(value: Any, called: str = "") -> SafeString:
+    """A stored value as people read it: text as it is, nothing as a dash, structures as JSON. What is personal in it,
+    or is by what it is `called`, is masked for who may not see it."""
+    value = personal.facts(value, called)
     if value is None or value == "":
         return cells.NOTHING
     if isinstance(value, list | dict):
@@ -47,4 +51,4 @@ def tone(name: str) -> str:
 
 @register.simple_tag
 def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(personal.facts(value), ensure_ascii=False, default=str)

@@ -9,14 +9,14 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import exceptions, serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from contacts import clock, identifiers
+from contacts import clock, identifiers, transactions
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.models import Contact, ContactIdentity
@@ -56,6 +56,15 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         return super().to_representation(message) | self.context["states"].get(message.pk, {})
 
 
+@extend_schema_view(
+    get=extend_schema(
+        parameters=[
+            OpenApiParameter("state", enum=STATES),
+            OpenApiParameter("contact", OpenApiTypes.UUID),
+            *(OpenApiParameter(name) for name in ("external_id", "email", "address", "workflow", "template", "step")),
+        ]
+    )
+)
 class Messages(ListAPIView[Message]):
     """What was meant to be sent, newest first, each with what became of it.
 
@@ -152,7 +161,7 @@ class ReplayMessage(APIView):
             message = Message.objects.only("pk").get(public_id=UUID(message_id))
         except (ValueError, Message.DoesNotExist) as error:
             raise exceptions.NotFound("There is no such message.") from error
-        done = dead_letters.replay([message.pk], now=clock.now())
+        done = transactions.run(lambda now: dead_letters.replay([message.pk], now=now))
         if not done.messages:
             why = done.refused[message.pk]
             raise NotRejected(WHY_NOT_AGAIN.get(why, f"It was not rejected: {why}."))
@@ -201,6 +210,7 @@ def _at(given: str) -> Q:
     return Q(address__channel=channel, address__key_hash__in=addresses.keys(channel, address))
 
 
+@extend_schema_view(get=extend_schema(parameters=[OpenApiParameter("address")]))
 class Suppressions(ListAPIView[Suppression]):
     """Addresses that are not written to, newest first; `?address= ?scope= ?reason=` narrow. POST adds one."""
 
@@ -216,6 +226,7 @@ class Suppressions(ListAPIView[Suppression]):
             rows = rows.filter(_at(address))
         return rows
 
+    @extend_schema(request=NewSuppressionSerializer, responses={201: SuppressionSerializer})
     def post(self, request: Request) -> Response:
         """`{address, scope: all|<channel>|<topic>, reason}`. 201 once no request to the address can start any more."""
         given = NewSuppressionSerializer(data=request.data)
@@ -236,4 +247,4 @@ class ResumeProvider(APIView):
     def post(self, request: Request, name: str) -> Response:
         if name not in entries():
             raise exceptions.NotFound(f"There is no provider {name!r}.")
-        return Response({"provider": name, "resumed": stopping.resume(name)})
+        return Response({"provider": name, "resumed": transactions.run(lambda now: stopping.resume(name))})

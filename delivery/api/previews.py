@@ -19,6 +19,7 @@ from contacts.audiences.naming import Refused
 from contacts.conditions import compile_condition, parse
 from contacts.conditions.fragment import TRUE
 from contacts.faults import Fault
+from contacts.paging import yes_or_no
 from contacts.problems import BadRequest, refuse_null_characters
 from delivery.api.templates import CheckShape, Draft, body_of, find, problem
 from delivery.authoring import checks, missing, previews, seeds, templates, test_sends
@@ -187,7 +188,7 @@ class TemplateChecks(APIView):
         template = find(slug)
         wording = wording_of(template, {})
         found = checks.findings(wording, channel=template.channel)
-        if request.query_params.get("links", "").lower() in ("1", "true", "yes"):
+        if yes_or_no(request.query_params, "links"):
             found += checks.broken_links(wording.default)
         return Response({"checks": [each.as_json() for each in found]})
 

@@ -15,16 +15,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.freshness import IF_MATCH, check_match
+from contacts.api.merges import Conflict
+from contacts.faults import Fault
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
-from delivery.authoring import checks, sources, templates
+from delivery.authoring import checks, removal, sources, templates
 from delivery.authoring import locales as languages
+from delivery.authoring.removal import InUse
 from delivery.authoring.sources import Manuscript, Writing
 from delivery.authoring.templates import BadTemplate
 from delivery.models import Template
 from delivery.models.template import KINDS
 
-SCOPES = {"GET": "workflows:read", "POST": "workflows:write", "PUT": "workflows:write"}
+SCOPES = {"GET": "workflows:read", "POST": "workflows:write", "PUT": "workflows:write", "DELETE": "workflows:write"}
 LONGEST_PART = 500_000  # characters; mail programs cut off long before
 _WRITTEN = ("subject", "preheader", "html", "text", "source", "locales", "options")
 
@@ -77,6 +81,12 @@ class WordsInput(Draft):
         if locale and not languages.canonical(locale):
             raise serializers.ValidationError("expected the tag of a language, such as de or pt-BR", code="locale")
         return languages.canonical(locale or "")
+
+
+class RewriteInput(WordsInput):
+    """The same, of a template that is there: the address says which."""
+
+    slug = None
 
 
 class TemplateShape(serializers.ModelSerializer[Template]):
@@ -137,8 +147,8 @@ def problem(error: BadTemplate) -> BadRequest:
     return BadRequest("The template cannot be read.", error.faults)
 
 
-def save(data: dict[str, Any], *, by: str) -> Template:
-    """Write the words as the live version. Raises BadRequest (400) where they cannot be read."""
+def save(data: dict[str, Any], *, request: Request) -> Template:
+    """Write the words as the live version. Raises BadRequest (400) where they cannot be read, and Stale (412)."""
     given = WordsInput(data=data)
     given.is_valid(raise_exception=True)
     words = dict(given.validated_data)
@@ -147,9 +157,11 @@ def save(data: dict[str, Any], *, by: str) -> Template:
     def work(now: datetime) -> int:
         known = Template.objects.filter(slug=words["slug"]).select_related("live_version")
         template = known.select_for_update(no_key=True, of=("self",)).first()
+        if template is not None:
+            check_match(request, CheckedShape(find(words["slug"])).data)
         written = _in_one_language(words, locale, template) if locale and template is not None else words
         name = words["name"] or (template.name if template is not None else words["slug"])
-        return templates.save_version(**{**written, "name": name}, saved_by=by, now=now)
+        return templates.save_version(**{**written, "name": name}, saved_by=writer(request), now=now)
 
     try:
         transactions.run(work)
@@ -185,7 +197,7 @@ class TemplateList(ListAPIView[Template]):
     @extend_schema(request=WordsInput, responses={200: CheckedShape, 201: CheckedShape})
     def post(self, request: Request) -> Response:
         """201 for a new template, 200 for a new version of one that is there."""
-        template = save(body_of(request), by=writer(request))
+        template = save(body_of(request), request=request)
         first = template.live_version is not None and template.live_version.number == 1
         return Response(CheckedShape(template).data, status=201 if first else 200)
 
@@ -197,16 +209,29 @@ class TemplateDetail(APIView):
     def get(self, request: Request, slug: str) -> Response:
         return Response(CheckedShape(find(slug)).data)
 
-    @extend_schema(request=WordsInput, responses=CheckedShape)
+    @extend_schema(request=RewriteInput, responses=CheckedShape, parameters=[IF_MATCH])
     def put(self, request: Request, slug: str) -> Response:
         """The next version, whole: languages that are not given are gone, unless `locale` says that these words are one
         of them. The slug is the address's."""
         data = {"name": find(slug).name, **body_of(request), "slug": slug}
-        return Response(CheckedShape(save(data, by=writer(request))).data)
+        return Response(CheckedShape(save(data, request=request)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, slug: str) -> Response:
+        """409 while a published journey or another template names it, and once it was sent."""
+        find(slug)
+        try:
+            transactions.run(lambda now: removal.delete(slug))
+        except InUse as error:
+            raise Conflict(f"It {', and it '.join(error.reasons)}.") from error
+        return Response(status=204)
 
 
 def body_of(request: Request) -> dict[str, Any]:
-    return request.data if isinstance(request.data, dict) else {}
+    """Raises BadRequest for what is no object; no body at all is an empty one."""
+    if not isinstance(request.data, dict):
+        raise BadRequest(faults=[Fault("type", "the body must be an object")])
+    return request.data
 
 
 def writer(request: Request) -> str:

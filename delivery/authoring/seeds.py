@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from contacts import audit, authority
 from contacts.faults import Fault
 from contacts.identifiers import canonical, is_email
 from delivery import notices
@@ -41,7 +42,8 @@ class Sent:
 
 def keep(*, email: str, locale: str = "", note: str = "", now: datetime) -> SeedAddress:
     """Add an address to the list, or change what is said of it. `locale` empty: it gets every language. Raises
-    BadSeed."""
+    BadSeed, NotAllowed."""
+    authority.require("delivery.add_seedaddress")
     address, language = canonical("email", email), locales.canonical(locale)
     faults = []
     if not is_email(address):
@@ -55,17 +57,23 @@ def keep(*, email: str, locale: str = "", note: str = "", now: datetime) -> Seed
         faults.append(Fault("too_many", f"the list has at most {MOST} addresses", ("email",)))
     if faults:
         raise BadSeed(faults)
-    seed, _ = SeedAddress.objects.update_or_create(
+    seed, is_new = SeedAddress.objects.update_or_create(
         email=address,
         defaults={"locale": language, "note": note},
         create_defaults={"locale": language, "note": note, "created_at": now},
     )
+    deed = "added" if is_new else "changed"
+    audit.note(f"seed_address.{deed}", of=("seed_address", seed.pk), after={"locale": language})
     return seed
 
 
 def drop(seed_id: int) -> bool:
-    """Take an address off the list; whether it was there."""
-    return SeedAddress.objects.filter(pk=seed_id).delete()[0] > 0
+    """Take an address off the list, in the caller's transaction; whether it was there. Raises NotAllowed."""
+    authority.require("delivery.delete_seedaddress")
+    was_there = SeedAddress.objects.filter(pk=seed_id).delete()[0] > 0
+    if was_there:
+        audit.note("seed_address.removed", of=("seed_address", seed_id))
+    return was_there
 
 
 def send(slugs: Sequence[str], *, now: datetime) -> Sent:

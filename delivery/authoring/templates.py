@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from contacts import audit, authority
 from contacts.faults import Fault
 from delivery.authoring import locales as languages
 from delivery.authoring import markup, mustache, personal, sources, utm
@@ -102,7 +103,8 @@ def save_version(
 
     With `source` ({kind: html · mjml · blocks, body, layout?}) the HTML is made of it and `html` is not read. `locales`
     holds the same for other languages (`sources.Manuscript`). `kind`: message, layout or partial; empty: as it is, or a
-    message. `options`: {utm: bool, allow_personal: [name]}. Raises BadTemplate."""
+    message. `options`: {utm: bool, allow_personal: [name]}. Raises NotAllowed, BadTemplate."""
+    authority.require("delivery.add_template", "delivery.change_template")
     if faults := list(_choice_faults(kind, channel)):
         raise BadTemplate(faults)
     with transaction.atomic():
@@ -133,6 +135,7 @@ def _stored(
         "options": dict(options),
     }
     live = template.live_version
+    before = None if live is None else {"name": template.name, "version": live.number}
     if live is None or any(getattr(live, part) != value for part, value in said.items()):
         last = TemplateVersion.objects.filter(template=template).order_by("-number").first()
         number = last.number + 1 if last else 1
@@ -141,6 +144,8 @@ def _stored(
         )
     template.name, template.live_version = name, live
     template.save(update_fields=["name", "live_version"])
+    if before != (after := {"name": name, "version": live.number}):
+        audit.note("template.saved", of=("template", template.slug), name=name, before=before, after=after)
     return live.pk
 
 

@@ -2,6 +2,7 @@
 
 from delivery.models.device import PushDevice
 from delivery.models.domain import PostTally, SendingDay, SendingDomain, SendingPulse
+from delivery.models.endpoint import EndpointDelivery, WebhookEndpoint
 from delivery.models.message import Message, OutboxEntry, SendLogEntry
 from delivery.models.notice import StaffNotice
 from delivery.models.provider import Provider, SandboxMail
@@ -12,6 +13,7 @@ from delivery.models.webhook import Feedback, ParkedReport, WebhookDelivery, Web
 
 __all__ = [
     "Address",
+    "EndpointDelivery",
     "Feedback",
     "Message",
     "OutboxEntry",
@@ -30,5 +32,6 @@ __all__ = [
     "Template",
     "TemplateVersion",
     "WebhookDelivery",
+    "WebhookEndpoint",
     "WebhookToken",
 ]

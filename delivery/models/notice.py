@@ -26,6 +26,7 @@ class StaffNotice(models.Model):
     text = models.TextField()
     html = models.TextField(default="", db_default="")
     headers = models.JSONField(default=dict, db_default={})
+    attachments = models.JSONField(default=list, db_default=[])  # [{"name", "content_type", "text"}]
     asked_by_reader = models.BooleanField(default=False, db_default=False)  # goes to whoever asked, suppressed or not
     state = models.TextField(default="queued", db_default="queued")
     attempt = models.SmallIntegerField(default=0, db_default=0)

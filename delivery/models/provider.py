@@ -28,6 +28,7 @@ class SandboxMail(models.Model):
     html = models.TextField()
     text = models.TextField()
     headers = models.JSONField(default=dict)
+    attachments = models.JSONField(default=list, db_default=[])  # [{"name", "content_type", "text"}]
     received_at = models.DateTimeField(db_default=Now())
     reacts_at = models.DateTimeField(null=True)  # when the sandbox's people look at it next; null: never again
     reaction = models.TextField(default="", db_default="")  # what they do next

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -33,11 +33,14 @@ def secrets() -> list[str]:
     return [PREFIX + base64.b64encode(derived).decode()]
 
 
-def headers(*, webhook_id: str, at: datetime, body: bytes) -> Mapping[str, str]:
-    """The three headers of one attempt."""
+def headers(
+    *, webhook_id: str, at: datetime, body: bytes, signed_with: Sequence[str] | None = None
+) -> Mapping[str, str]:
+    """The three headers of one attempt. `signed_with`: the secrets of the receiver, where it has its own."""
+    chosen = secrets() if signed_with is None else signed_with
     timestamp = str(int(at.timestamp()))
     signed = f"{webhook_id}.{timestamp}.".encode() + body
-    signatures = (hmac.new(key_of(secret), signed, hashlib.sha256).digest() for secret in secrets())
+    signatures = (hmac.new(key_of(secret), signed, hashlib.sha256).digest() for secret in chosen)
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": timestamp,

@@ -78,12 +78,10 @@ def bars(days: Sequence[date], series: Sequence[Series]) -> Chart:
 
 
 def lines(days: Sequence[date], series: Sequence[Series], *, labels: int = LABELS) -> Chart:
-    """Every series a line from the middle of one day to the middle of the next. `labels`: days named, at most."""
+    """Every series a line from the middle of one day to the middle of the next; a day alone, which has no next, is
+    crossed by it. `labels`: days named, at most."""
     top = ceiling(max((amount for each in series for amount in each.amounts), default=0))
-    drawn = [
-        Line(each.name, each.tone, " ".join(f"{n + 0.5},{_y(amount, top)}" for n, amount in enumerate(each.amounts)))
-        for each in series
-    ]
+    drawn = [Line(each.name, each.tone, _points(each.amounts, top)) for each in series]
     return _chart(days, series, top, [[] for _ in days], drawn, labels=labels)
 
 
@@ -119,6 +117,11 @@ def _stacked(amounts: Sequence[tuple[str, float]], top: float) -> list[Part]:
             level = max(0.0, round(level - height, 2))
             parts.append(Part(tone, level, height))
     return parts
+
+
+def _points(amounts: Sequence[float], top: float) -> str:
+    spots = [(0, amounts[0]), (1, amounts[0])] if len(amounts) == 1 else [(n + 0.5, y) for n, y in enumerate(amounts)]
+    return " ".join(f"{x},{_y(amount, top)}" for x, amount in spots)
 
 
 def _y(amount: float, top: float) -> float:

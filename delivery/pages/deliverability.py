@@ -95,7 +95,10 @@ class DeliverabilityAdmin(ReadOnlyAdmin):
             "warming": [each for each in progress.of(rows, now=now) if each.is_going],
             "braked": [row for row in rows if row.braked_at],
             "may_release": request.user.has_perm("delivery.change_sendingdomain"),
-            "providers": [(CHANNELS[channel], providers.names(channel)) for channel in providers.CHANNELS],
+            "providers": [
+                (CHANNELS[channel], [providers.title(name) for name in providers.names(channel)])
+                for channel in providers.CHANNELS
+            ],
         }
 
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from contacts import clock
 from contacts.pages.cells import NOTHING, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
+from contacts.pages.floors import Sample
 from delivery import figures, tallies, trouble
 from delivery.models import SendingDomain
 from delivery.pages import warm_up
@@ -42,6 +43,7 @@ class SendingDomainAdmin(RecordAdmin):
         "No domain was checked yet",
         "The domain of EMAIL_FROM appears here within a minute, with what the world says of it. In a terminal:",
         ".venv/bin/python manage.py preflight",
+        deed=Sample("Who messages come from", "admin:delivery_posttally_changelist", "delivery.view_posttally"),
     )
 
     def may_change(self, request: HttpRequest) -> bool:

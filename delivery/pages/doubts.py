@@ -113,15 +113,19 @@ def ways(lasts: timedelta) -> list[Way]:
             continue
         if provider.can_look_up:
             found.append(
-                Way(f"{name} is asked", "It can be asked for a message by our id; it is, ever more seldom.", True)
+                Way(
+                    f"{providers.title(name)} is asked",
+                    "It can be asked for a message by our id; it is, ever more seldom.",
+                    True,
+                )
             )
         if provider.repeats_within:
             minutes = f"{provider.repeats_within / 60:,.0f} minutes"
             said = f"It knows our key for {minutes}: the same request once more sends nothing twice."
-            found.append(Way(f"{name} is handed it again", said, True))
+            found.append(Way(f"{providers.title(name)} is handed it again", said, True))
         if not provider.can_look_up and not provider.repeats_within:
             said = "It can be asked for nothing, and would send a second request twice: only its reports help."
-            found.append(Way(f"{name} says nothing by itself", said, False))
+            found.append(Way(f"{providers.title(name)} says nothing by itself", said, False))
     hours = lasts.total_seconds() / 3600
     said = f"After {hours:g} hours it is laid down as never found out: counted as perhaps sent, and never sent again."
     return [*found, Way("The deadline", said, True)]

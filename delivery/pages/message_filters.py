@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, Max, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from contacts import clock
@@ -17,7 +17,7 @@ from delivery.ledger import TOLD
 from delivery.models import Message, OutboxEntry, PostTally, SendLogEntry, Template
 from delivery.models.message import OPEN_STATES, STATES
 
-NEWEST_FOUND = 10_000  # messages that a question to the log answers with
+NEWEST_FOUND = 10_000  # messages that a question to the log answers with, of each kind of entry
 NEWEST_READ = 100_000  # rows of the log in which they are looked for
 NEWEST_LOOKED_THROUGH = 200_000  # messages, where there is no index to ask
 REASONS_SINCE = timedelta(days=90)
@@ -44,7 +44,17 @@ class StateFilter(admin.SimpleListFilter):
         if state in OPEN_STATES:
             queryset = queryset.filter(pk__in=OutboxEntry.objects.filter(state=state).values("message_id"))
         found = _asked_of_the_log(request, state if state in STATES and state not in OPEN_STATES else "")
-        return queryset if found is None else queryset.filter(pk__in=found)
+        if found is None:
+            return queryset
+        return queryset.none() if found.query.is_empty() else queryset.filter(_Among(F("pk"), Subquery(found)))
+
+
+class _Among(Func):
+    """Whether the first is in the second, a query, which is asked once and before: so that of the messages no other is
+    read. An `IN` may go through all of them for it, the newest first."""
+
+    template, arg_joiner = "(%(expressions)s))", " = ANY(ARRAY"
+    output_field = BooleanField()
 
 
 def _asked_of_the_log(request: HttpRequest, state: str) -> QuerySet | None:
@@ -59,16 +69,22 @@ def _asked_of_the_log(request: HttpRequest, state: str) -> QuerySet | None:
         return None
     kind = known or state
     kinds = [kind] if kind else ["claimed"] if provider else sorted(TOLD)
-    rows = SendLogEntry.objects.filter(kind__in=kinds)
+    first, *more = [_newest(each, reason if known else "", provider, span) for each in kinds]
+    return first.union(*more, all=True) if more else first
+
+
+def _newest(kind: str, reason: str, provider: str, span: tuple[datetime, datetime] | None) -> QuerySet:
+    """Kind by kind, since so an index has them in their order: of several at once a whole month would be sorted."""
+    rows = SendLogEntry.objects.filter(kind=kind)
     if span:
         rows = rows.filter(at__gte=span[0], at__lt=span[1])
     if kind == "rejected":  # a final word is the last one, unless the message was sent anew
         later = SendLogEntry.objects.filter(message=OuterRef("message"), kind="replayed", id__gt=OuterRef("id"))
         rows = rows.filter(~Exists(later))
     newest = rows.order_by("-at")
-    if known or provider:
+    if reason or provider:
         newest = SendLogEntry.objects.filter(pk__in=newest.values("pk")[:NEWEST_READ]).order_by("-at")
-        newest = newest.filter(**({"reason": reason} if known else {}), **({"provider": provider} if provider else {}))
+        newest = newest.filter(**({"reason": reason} if reason else {}), **({"provider": provider} if provider else {}))
     return newest.values("message_id")[:NEWEST_FOUND]
 
 
@@ -110,7 +126,10 @@ class ProviderFilter(_OfTheLog):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         used = {name for channel in providers.CHANNELS for name in providers.names(channel)}
         asked = request.GET.get("provider", "")
-        return [(name, name) for name in sorted(used | ({asked} if asked in providers.entries() else set()))]
+        return [
+            (name, providers.title(name))
+            for name in sorted(used | ({asked} if asked in providers.entries() else set()))
+        ]
 
 
 class DayFilter(_OfTheLog):
@@ -160,6 +179,23 @@ class JourneyFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         asked = self.value() or ""
         return queryset.filter(workflow_id=int(asked)) if asked.isascii() and asked.isdigit() else queryset
+
+
+class StepFilter(admin.SimpleListFilter):
+    """Of a journey, where a link from its page leads here; of its newest messages."""
+
+    title = "step"
+    parameter_name = "step"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        asked = request.GET.get("step", "")
+        return [(asked, asked)] if asked and request.GET.get("workflow") else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        asked = self.value()
+        if not asked or "\x00" in asked:
+            return queryset
+        return queryset.filter(step=asked, pk__gt=_after(NEWEST_LOOKED_THROUGH))
 
 
 class ChannelFilter(admin.SimpleListFilter):

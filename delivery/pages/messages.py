@@ -16,12 +16,13 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts import clock
+from contacts import clock, personal
 from contacts.pages import floors
 from contacts.pages.cells import NOTHING, TONES, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
 from contacts.pages.contacts import contact_ids_of, names_of
-from delivery import wording
+from contacts.pages.floors import Sample
+from delivery import providers, wording
 from delivery.authoring import previews
 from delivery.models import Feedback, Message, SandboxMail, SendLogEntry
 from delivery.pages import doubts, replaying
@@ -33,6 +34,7 @@ from delivery.pages.message_filters import (
     ProviderFilter,
     ReasonFilter,
     StateFilter,
+    StepFilter,
     TemplateFilter,
 )
 
@@ -43,15 +45,21 @@ class MessageAdmin(RecordAdmin):
     list_display_links = ("what",)
     list_select_related = ("template_version__template",)
     list_filter = (
-        StateFilter, ReasonFilter, DayFilter, ProviderFilter, JourneyFilter, TemplateFilter, ChannelFilter, ClassFilter,
+        StateFilter, ReasonFilter, DayFilter, ProviderFilter, JourneyFilter, StepFilter, TemplateFilter, ChannelFilter,
+        ClassFilter,
     )  # fmt: skip
+    scanning = ("template",)
     ordering = ("-id",)
     search_fields = ("contact_id",)
     search_help_text = "A contact's email or external id"
     actions = ("replay_selected",)
     record_template = "admin/delivery/message.html"
     empty = Empty(
-        "send", "No messages yet", "Each email that a journey wants to send appears here, with what became of it."
+        "send",
+        "No messages yet",
+        "Each email that a journey wants to send appears here, with what became of it.",
+        deed="gallery",
+        sample=Sample("Write a template", "admin:delivery_template_add", "delivery.add_template"),
     )
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
@@ -80,7 +88,7 @@ class MessageAdmin(RecordAdmin):
     @admin.display(description="Outcome")
     def outcome(self, message: Any) -> SafeString:
         state, why, provider, _, said, _ = message.shown_state
-        words = f"{provider} said: {said}" if said else ""
+        words = f"{providers.title(provider)} said: {said}" if said else ""
         shown = pill(state.replace("_", " ").capitalize(), TONES.get(state, "plain"))
         return stacked(shown, wording.reason(why) if why else words[:80])
 
@@ -177,7 +185,7 @@ class MessageAdmin(RecordAdmin):
                 ),
                 ("Journey", link(journey.text, journey.url) if journey else NOTHING),
                 ("Step", row.step or NOTHING),
-                ("Way through it", link(enrolment.text, enrolment.url) if enrolment else NOTHING),
+                ("Path through it", link(enrolment.text, enrolment.url) if enrolment else NOTHING),
                 ("Class", f"{row.message_class}{', free of the frequency cap' if row.override_cap else ''}"),
                 ("Topic", row.topic or NOTHING),
                 ("Lane and priority", f"{row.lane}, {row.priority}"),
@@ -187,7 +195,7 @@ class MessageAdmin(RecordAdmin):
             ],
             "entries": entries,
             "heard": heard,
-            "sent": previews.as_sent(row.public_id),
+            "sent": previews.as_sent(row.public_id) if personal.may_be_seen() else None,
             "may_replay": state == "rejected" and not heard and self.has_replay_permission(request),
             "mail": SandboxMail.objects.filter(mid=row.public_id).values_list("pk", flat=True).first(),
             "documents": [("Data for the template", row.context)] if row.context else [],

@@ -29,7 +29,7 @@ def role(name: str) -> str:
     for channel, words in CHANNELS.items():
         chosen = providers.names(channel)
         if name in chosen:
-            parts.append(words if chosen[0] == name else f"{words}, where {chosen[0]} cannot")
+            parts.append(words if chosen[0] == name else f"{words}, where {providers.title(chosen[0])} cannot")
     return f"Takes {' and '.join(parts)}" if parts else "Not in use"
 
 

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from contacts.pages.cells import NOTHING, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
-from delivery import trouble, wording
+from delivery import providers, trouble, wording
 from delivery.models import Message, Provider, SandboxMail
 from delivery.pages import provider_roles
 from delivery.rates import stopping
@@ -44,7 +44,7 @@ class ProviderAdmin(RecordAdmin):
 
     @admin.display(description="Provider")
     def provider(self, row: Provider) -> SafeString:
-        return stacked(row.name, provider_roles.role(row.name))
+        return stacked(providers.title(row.name), provider_roles.role(row.name))
 
     @admin.display(description="State")
     def standing(self, row: Any) -> SafeString:
@@ -77,7 +77,7 @@ class ProviderAdmin(RecordAdmin):
         is_held = bool(row.stopped_at or row.is_resting)
         held = [("Since", self.since(row)), ("Why", self.why(row))] if is_held else []
         return {
-            "name": row.name,
+            "name": providers.title(row.name),
             "is_resting": row.is_resting and not row.stopped_at,
             "taken_over_by": provider_roles.taken_over_by(row, now=now),
             "facts": [
@@ -100,7 +100,7 @@ class ProviderAdmin(RecordAdmin):
             raise PermissionDenied
         stopping.resume(name)
         trouble.forget()
-        messages.success(request, f"{name} is used again; its queued messages go out now.")
+        messages.success(request, f"{providers.title(name)} is used again; its queued messages go out now.")
         return HttpResponseRedirect(reverse("admin:delivery_provider_change", args=[name]))
 
 
@@ -112,6 +112,7 @@ class SandboxMailAdmin(RecordAdmin):
     nouns = ("mail", "mails")
     list_display = ("mail", "to_address", "received", "next_reaction")
     list_display_links = ("mail",)
+    scanning = ("q",)
     ordering = ("-id",)
     search_fields = ("to_address__startswith",)
     search_help_text = "How an address begins"
@@ -120,10 +121,11 @@ class SandboxMailAdmin(RecordAdmin):
         "inbox",
         "The inbox is empty",
         "With the sandbox provider nothing leaves this machine: what journeys send is kept here to be read.",
+        deed="gallery",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).defer("html")
+        return super().get_queryset(request).defer("html", "attachments")
 
     @admin.display(description="Mail")
     def mail(self, row: SandboxMail) -> SafeString:

@@ -15,11 +15,11 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
-from contacts import clock
+from contacts import clock, personal
 from contacts.downloads import download
 from contacts.pages.cells import NOTHING, link, moment, pill, stacked
 from contacts.pages.changelists import Empty, RecordAdmin
-from delivery import addresses, suppression, suppression_lists
+from delivery import addresses, providers, suppression, suppression_lists
 from delivery.models import Address, Suppression
 from delivery.suppression_lists import TakenIn
 
@@ -35,6 +35,13 @@ REASONS = {
     "complaint": ("Spam complaint", "bad"),
     "manual": ("By hand", "info"),
     "provider": ("By the provider", "warn"),
+}
+SOURCES = {
+    "page": "The unsubscribe page",
+    "one_click": "One-click unsubscribe",
+    "api": "The API",
+    "admin": "The admin",
+    "import": "A list",
 }
 
 
@@ -87,11 +94,12 @@ class ReasonFilter(admin.SimpleListFilter):
 
 @admin.register(Suppression)
 class SuppressionAdmin(RecordAdmin):
-    list_display = ("address_shown", "scope_words", "reason_pill", "source", "since", "standing")
+    list_display = ("address_shown", "scope_words", "reason_pill", "came_by", "since", "standing")
     list_display_links = ("address_shown",)
     list_select_related = ("address",)
     list_filter = (StandingFilter, ReasonFilter)
-    ordering = ("-created_at", "-id")
+    ordering = ("-id",)
+    scanning = ("standing", "reason")
     search_fields = ("address",)
     search_help_text = "An address, exactly"
     actions = ("release_selected",)
@@ -134,6 +142,10 @@ class SuppressionAdmin(RecordAdmin):
     def reason_pill(self, row: Suppression) -> SafeString:
         return pill(*REASONS.get(row.reason, (row.reason, "plain")))
 
+    @admin.display(description="Came by")
+    def came_by(self, row: Suppression) -> str:
+        return source_words(row.source)
+
     @admin.display(description="Since")
     def since(self, row: Suppression) -> SafeString:
         return moment(row.created_at)
@@ -155,7 +167,7 @@ class SuppressionAdmin(RecordAdmin):
                 ("State", self.standing(row)),
                 ("Stops", scope_words(row.scope)),
                 ("Reason", self.reason_pill(row)),
-                ("Came by", row.source),
+                ("Came by", source_words(row.source)),
                 ("Since", moment(row.created_at, seconds=True)),
                 ("Led to by", cause if row.message_id else NOTHING),
                 *(
@@ -293,7 +305,12 @@ def _lines(request: HttpRequest) -> list[str]:
 
 
 def shown(address: Address) -> str:
-    return address.shown or f"Erased address {address.pk}"
+    return personal.address(address.shown) or f"Erased address {address.pk}"
+
+
+def source_words(source: str) -> str:
+    by, _, provider = source.partition(":")
+    return f"A report of {providers.title(provider)}" if by == "webhook" else SOURCES.get(source, source)
 
 
 def scope_words(scope: str) -> str:

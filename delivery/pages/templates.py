@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
+from contacts import authority
 from contacts.conditions import catalogue
+from contacts.pages import deletions
 from contacts.pages.cells import moment, pill, stacked
 from contacts.pages.changelists import CarillonAdmin, Empty
-from delivery.authoring import previews
+from delivery.authoring import previews, removal
 from delivery.authoring.blocks import starters as blocks_starters
-from delivery.models import SeedAddress, Template
+from delivery.models import SeedAddress, Template, TemplateVersion
 from delivery.pages.editor import deeds as editor_deeds
 from delivery.pages.editor import draft as editor_draft
 from delivery.pages.editor import lacking as editor_lacking
@@ -27,6 +30,7 @@ from delivery.pages.editor import sending as editor_sending
 
 CHANNELS = {"email": "Email", "sms": "Text message", "push": "Push"}
 KINDS = {"message": "Message", "layout": "Layout", "partial": "Partial"}
+SEES_PEOPLE = ("contacts.view_contact", authority.SEE_PERSONAL_DATA)  # a mail that is filled for somebody names them
 COMMON = ("first_name", "company", "last_name", "job_title", "plan", "country", "city")
 FIELDS = ("contact.email", "contact.phone", "contact.external_id", "contact.owner_email", "contact.locale")
 MOST_TAGS = 300
@@ -48,10 +52,26 @@ class TemplateAdmin(CarillonAdmin):
         "No templates yet",
         "A template is what a message says: its subject and its words, with places for what is known of a contact. "
         "Journeys send it by its slug. Every saving makes a version; what is on its way keeps the one it came with.",
+        sample="gallery",
     )
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def get_deleted_objects(
+        self, objs: Iterable[Any], request: HttpRequest
+    ) -> tuple[list[str], dict[str, str], set[str], list[str]]:
+        """Its versions go along; what keeps it is told by the room."""
+        (template,) = objs
+        kept = removal.reasons(template.slug)
+        versions = deletions.Hanging(
+            TemplateVersion, template.versions.all()[: deletions.COUNTED + 1].count(), bars=False
+        )
+        return [str(template)], {"versions": versions.counted}, set(), kept
+
+    def delete_model(self, request: HttpRequest, obj: Template) -> None:
+        try:
+            with transaction.atomic():
+                removal.delete(obj.slug)
+        except removal.InUse as error:  # since the page asked
+            raise PermissionDenied from error
 
     @admin.display(description="Template")
     def title(self, template: Template) -> SafeString:
@@ -127,7 +147,7 @@ class TemplateAdmin(CarillonAdmin):
     ) -> HttpResponse:
         may_save = self.has_change_permission(request, template) if template else self.has_add_permission(request)
         title = template.name if template else "New template"
-        may_see = request.user.has_perm("contacts.view_contact")
+        may_see = request.user.has_perms(SEES_PEOPLE)
         data = {
             "draft": draft,
             "key": str(template.pk) if template else f"new-{begin}",
@@ -136,13 +156,14 @@ class TemplateAdmin(CarillonAdmin):
             "versions": editor_deeds.listed(template) if template else [],
             "tags": _tags(),
             "layouts": _layouts(),
-            "urls": _urls(template, may_see),
+            "urls": _urls(template, request.user.has_perm("contacts.view_contact")),
         }
         context = {
             **self._common(request, title),
             "template": template,
             "data": data,
             "may_save": may_save,
+            "may_delete": template is not None and self.has_delete_permission(request, template),
             "may_see_contacts": may_see,
             "may_send_tests": may_save and draft["channel"] == "email" and draft["kind"] == "message",
             "may_send_seeds": may_save
@@ -177,10 +198,10 @@ class TemplateAdmin(CarillonAdmin):
     def preview_view(self, request: HttpRequest) -> JsonResponse:
         if request.method != "POST" or not self.has_view_permission(request):
             raise PermissionDenied
-        return editor_deeds.preview(request, may_see_contacts=request.user.has_perm("contacts.view_contact"))
+        return editor_deeds.preview(request, may_see_contacts=request.user.has_perms(SEES_PEOPLE))
 
     def contacts_view(self, request: HttpRequest) -> JsonResponse:
-        if not self.has_view_permission(request) or not request.user.has_perm("contacts.view_contact"):
+        if not self.has_view_permission(request) or not request.user.has_perms(SEES_PEOPLE):
             raise PermissionDenied
         return editor_deeds.contacts(request)
 
@@ -207,7 +228,7 @@ class TemplateAdmin(CarillonAdmin):
     def test_view(self, request: HttpRequest) -> JsonResponse:
         if request.method != "POST" or not self._may_try(request):
             raise PermissionDenied
-        return editor_sending.test(request, may_see_contacts=request.user.has_perm("contacts.view_contact"))
+        return editor_sending.test(request, may_see_contacts=request.user.has_perms(SEES_PEOPLE))
 
     def seeds_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         template = self._template(request, pk)

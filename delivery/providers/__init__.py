@@ -30,6 +30,12 @@ def entries() -> Mapping[str, Entry]:
     return found
 
 
+def title(name: str) -> str:
+    """What a page calls it: as it calls itself. What nobody knows any more keeps the name that it had here."""
+    entry = entries().get(name)
+    return (entry.title or entry.name.capitalize()) if entry else name
+
+
 def names(channel: str) -> tuple[str, ...]:
     """Who delivers that channel, the first choice first; empty: nobody. Of e-mail there is always one."""
     if channel == "email":

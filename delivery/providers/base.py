@@ -22,6 +22,15 @@ AUTO_SUBMITTED = "Auto-Submitted"  # RFC 3834: mail of a program to those who ru
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file in a mail: `content_type` without parameters, `text` goes as UTF-8."""
+
+    name: str
+    content_type: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Letter:
     """One mail (or SMS, or push message: then `text` is all that is sent) to one address, ready to go. `mid` is our
     name for it, which comes back with every webhook."""
@@ -37,6 +46,7 @@ class Letter:
     channel: str = "email"
     message_class: str = "transactional"  # · marketing: some providers send each from addresses of its own
     may_be_tracked: bool = True  # False: the contact said no; a provider that counts opens and clicks is told not to
+    attachments: Sequence[Attachment] = ()  # of mail to those who work here only
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,10 @@ class Provider:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a folder says of a provider. `make`: None for one that only reports. `vendor`: its webhook, if it has any.
-    `needed`: settings without which it cannot send; `advised`: settings without which its reports are refused.
+    """What a folder says of a provider. `title`: as it calls itself. `make`: None for one that only reports. `vendor`:
+    its webhook, if it has any. `needed`: settings without which it cannot send; `advised`: settings without which its
+    reports are refused. `proof`: in a sentence, how it shows that a report is its own; `proved_by`: the settings which
+    that takes, where it is none of `advised`.
     `spf_include`: what an SPF record names to let it send; `dkim_selectors`: under which it usually signs."""
 
     name: str
@@ -107,6 +119,9 @@ class Entry:
     advised: tuple[str, ...] = ()
     spf_include: str = ""
     dkim_selectors: tuple[str, ...] = ()
+    proof: str = ""
+    proved_by: tuple[str, ...] = ()
+    title: str = ""
 
     def joined(self, other: Entry) -> Entry:
         """What two folders say of one provider, together: one sends, the other reports. Raises ImproperlyConfigured
@@ -123,6 +138,9 @@ class Entry:
             advised=tuple(dict.fromkeys((*self.advised, *other.advised))),
             spf_include=self.spf_include or other.spf_include,
             dkim_selectors=tuple(dict.fromkeys((*self.dkim_selectors, *other.dkim_selectors))),
+            proof=self.proof or other.proof,
+            proved_by=tuple(dict.fromkeys((*self.proved_by, *other.proved_by))),
+            title=self.title or other.title,
         )
 
 

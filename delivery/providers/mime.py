@@ -16,6 +16,8 @@ from delivery.providers.letters import LONGEST_HEADER, Unsendable
 
 WIDTH = 76
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # RFC 5322: a phrase that needs no quotation marks
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_FILE_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _WORD_BYTES = 42  # of an encoded word, which may have 75 characters
 
 
@@ -35,23 +37,41 @@ def message(letter: Letter, *, now: datetime) -> bytes:
             raise Unsendable("a header that every mail has once already")
         headers[name] = _unstructured(value, taken=len(name) + 2)
     lines = [f"{name}: {value}" for name, value in headers.items()]
-    if letter.html:
-        lines += [
-            f'Content-Type: multipart/alternative; boundary="{boundary}"',
-            "",
-            f"--{boundary}",
-            *_part("plain", letter.text or " "),
-            f"--{boundary}",
-            *_part("html", letter.html),
-            f"--{boundary}--",
-        ]
-    else:
-        lines += _part("plain", letter.text or " ")
+    lines += _with_files(letter, boundary) if letter.attachments else _words(letter, boundary)
     return ("\r\n".join(lines) + "\r\n").encode("utf-8")
 
 
-def _part(kind: str, text: str) -> Iterator[str]:
-    yield f"Content-Type: text/{kind}; charset=utf-8"
+def _with_files(letter: Letter, boundary: str) -> Iterator[str]:
+    mixed = f"=_files_{letter.mid}"
+    yield f'Content-Type: multipart/mixed; boundary="{mixed}"'
+    yield ""
+    yield f"--{mixed}"
+    yield from _words(letter, boundary)
+    for file in letter.attachments:
+        if not _FILE_NAME.fullmatch(file.name) or not _FILE_TYPE.fullmatch(file.content_type):
+            raise Unsendable("a file whose name no header may hold")
+        yield f"--{mixed}"
+        disposition = f'Content-Disposition: attachment; filename="{file.name}"'
+        yield from _part(file.content_type, file.text, disposition)
+    yield f"--{mixed}--"
+
+
+def _words(letter: Letter, boundary: str) -> Iterator[str]:
+    if not letter.html:
+        yield from _part("text/plain", letter.text or " ")
+        return
+    yield f'Content-Type: multipart/alternative; boundary="{boundary}"'
+    yield ""
+    yield f"--{boundary}"
+    yield from _part("text/plain", letter.text or " ")
+    yield f"--{boundary}"
+    yield from _part("text/html", letter.html)
+    yield f"--{boundary}--"
+
+
+def _part(kind: str, text: str, *more: str) -> Iterator[str]:
+    yield f"Content-Type: {kind}; charset=utf-8"
+    yield from more
     yield "Content-Transfer-Encoding: base64"
     yield ""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")

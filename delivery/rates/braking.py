@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from contacts import audit, authority
 from delivery import signals
 from delivery.rates import pulses, significance, stopping
 from delivery.rates.ramps import Day
@@ -73,7 +74,9 @@ def _brake(domain: str, cause: Mapping[str, Any], *, now: datetime) -> bool:
 
 
 def release(domain: str, *, by: str, now: datetime) -> bool:
-    """Marketing goes on, and what was reported until now is forgiven. Returns whether the domain was braked."""
+    """Marketing goes on, and what was reported until now is forgiven. Returns whether the domain was braked. Raises
+    NotAllowed."""
+    authority.require("delivery.change_sendingdomain")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
@@ -82,5 +85,8 @@ def release(domain: str, *, by: str, now: datetime) -> bool:
             """,
             [now, by, domain.strip().lower()],
         )
+        released = cursor.rowcount == 1
+        if released:
+            audit.note("domain.released", of=("domain", domain), before={"braked": True}, after={"braked": False})
         stopping.ring_on_commit()
-        return cursor.rowcount == 1
+    return released

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from contacts import doorbell
+from contacts import audit, authority, doorbell
 from delivery import signals
 from delivery.outbox import LANES
 from delivery.signals import TroubleNote
@@ -42,10 +42,13 @@ def is_stopped(name: str) -> bool:
 
 
 def resume(name: str) -> bool:
-    """Use the provider again, at once, also if it rested. Returns whether it was stopped."""
+    """Use the provider again, at once, also if it rested. Returns whether it was stopped. Raises NotAllowed."""
+    authority.require("delivery.change_provider")
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT stopped_at IS NOT NULL FROM providers WHERE name = %s FOR UPDATE", [name])
-        was_stopped = cursor.fetchone() == (True,)
+        cursor.execute("SELECT stopped_at IS NOT NULL, stopped_why FROM providers WHERE name = %s FOR UPDATE", [name])
+        was_stopped, why = cursor.fetchone() or (False, "")
+        before = {"stopped": was_stopped, "why": why}
+        audit.note("provider.resumed", of=("provider", name), name=name, before=before, after={"stopped": False})
         cursor.execute(
             "UPDATE providers SET stopped_at = NULL, stopped_why = '', failures = 0, resting_until = NULL"
             " WHERE name = %s",

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection, transaction
 
+from contacts import audit, authority
 from delivery import signals
 from delivery.rates import pulses, ramps, stopping
 from delivery.signals import TroubleNote
@@ -51,6 +52,7 @@ def start(domain: str, *, ramp: str = ramps.DEFAULT, steps: Sequence[int] | None
     if steps is None and ramp not in ramps.RAMPS:
         raise ramps.BadRamp(f"one of {', '.join(ramps.RAMPS)}")
     plan = ramps.checked(ramps.RAMPS[ramp] if steps is None else steps)
+    authority.require("delivery.change_sendingdomain")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO sending_domains (domain, created_at) VALUES (%s, %s) ON CONFLICT (domain) DO NOTHING",
@@ -65,10 +67,12 @@ def start(domain: str, *, ramp: str = ramps.DEFAULT, steps: Sequence[int] | None
             """,
             [plan, today(since, now), _named(domain)],
         )
+        audit.note("domain.warm_up_begun", of=("domain", _named(domain)), after={"steps": list(plan)})
 
 
 def stop(domain: str) -> bool:
-    """No limit any more. Returns whether there was one."""
+    """No limit any more. Returns whether there was one. Raises NotAllowed."""
+    authority.require("delivery.change_sendingdomain")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
@@ -77,18 +81,30 @@ def stop(domain: str) -> bool:
             """,
             [_named(domain)],
         )
+        ended = cursor.rowcount == 1
+        if ended:
+            audit.note(
+                "domain.warm_up_ended",
+                of=("domain", _named(domain)),
+                before={"warm_up": True},
+                after={"warm_up": False},
+            )
         stopping.ring_on_commit()
-        return cursor.rowcount == 1
+    return ended
 
 
 def hold(domain: str, *, by: str) -> bool:
-    """Stay at today's step until somebody lets it go on (`by` empty). Returns whether the domain is in warm-up."""
-    with connection.cursor() as cursor:
+    """Stay at today's step until somebody lets it go on (`by` empty). Returns whether the domain is in warm-up. Raises
+    NotAllowed."""
+    authority.require("delivery.change_sendingdomain")
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE sending_domains SET warm_up_held_by = %s WHERE domain = %s AND warm_up_steps <> '{}'",
             [by, _named(domain)],
         )
-        return cursor.rowcount == 1
+        if found := cursor.rowcount == 1:
+            audit.note("domain.warm_up_held", of=("domain", _named(domain)), after={"held": bool(by)})
+    return found
 
 
 def today(since: datetime, now: datetime) -> date:
@@ -170,7 +186,8 @@ def _advance(domain: str, *, now: datetime) -> None:
             [None if is_done else new_day, 0 if is_done else next_step, held, [] if is_done else steps, domain],
         )
         stopping.ring_on_commit()
-    log.info("warm-up of %s: %s", domain, held or ("done" if is_done else f"step {next_step + 1} of {len(steps)}"))
+    said = "held by a person" if held_by else held  # whose account may be called by an address
+    log.info("warm-up of %s: %s", domain, said or ("done" if is_done else f"step {next_step + 1} of {len(steps)}"))
     if held and not held_before and not held_by:
         note = TroubleNote("warm_up_held", domain, {"why": held, "step": step + 1, "of": len(steps)})
         signals.delivery_trouble.send(sender=None, trouble=(note,), now=now)

@@ -6,8 +6,15 @@ from django import template
 from django.utils.safestring import SafeString
 
 from contacts.pages.cells import pill
+from delivery import providers
 
 register = template.Library()
+
+
+@register.filter
+def provider(name: str) -> str:
+    """`sendgrid` -> `SendGrid`."""
+    return providers.title(name) if name else ""
 
 
 @register.filter

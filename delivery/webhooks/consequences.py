@@ -51,6 +51,7 @@ class About:
     workflow_id: int | None
     version_id: int | None
     step: str
+    template_version_id: int | None
 
 
 def address_rows(reports: Iterable[Report], *, now: datetime) -> dict[tuple[str, str], int]:

@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from django.db import connection
 
-from contacts import halving, transactions
+from contacts import halving, tracing, transactions
 from delivery import facts, in_doubt, signals, tallies
 from delivery.facts import Fact
 from delivery.providers import entries
@@ -89,6 +90,12 @@ def fold(found: Sequence[Sourced], *, now: datetime) -> None:
     """Take reports in, inside the caller's transaction. Those that were known already change nothing."""
     unique = {each.report.dedup: each for each in found}
     messages = _lock_messages({each.report.mid for each in unique.values() if each.report.mid})
+    came_from = partial(tracing.of, "message", [about.message_id for about in messages.values()])
+    with tracing.batch("webhooks.fold", links=came_from, size=len(unique)):
+        _take_in(unique, messages, now)
+
+
+def _take_in(unique: Mapping[bytes, Sourced], messages: Mapping[str, About], now: datetime) -> None:
     judged = _judged(list(unique.values()), messages)
     at_addresses = consequences.address_rows([each.report for each in judged], now=now)
     here = [each for each in judged if not each.report.mid or each.report.mid in messages]
@@ -146,7 +153,7 @@ def _lock_messages(mids: set[str]) -> dict[str, About]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT public_id::text, id, contact_id, workflow_id, version_id, step FROM messages
+            SELECT public_id::text, id, contact_id, workflow_id, version_id, step, template_version_id FROM messages
              WHERE public_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
             """,
             [sorted(mids)],
@@ -243,6 +250,7 @@ def _tell(
                 report.kind,
                 report.is_machine,
                 first=seen[name] == 1,
+                template_version_id=about.template_version_id,
             )
         )
     tallies.count_feedback(heard, now=now)

@@ -9,19 +9,22 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import Tags
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from config import env
 from config.state import State, write_private
 from contacts import clock, partitions
+from contacts.management.manners import HouseCommand
 
 NAME = "admin"
 KNOWN_PASSWORD = "carillon"  # noqa: S105  (for an installation that only this machine can reach)
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Apply the migrations, make partitions ahead, and make a first staff login where there is none. Idempotent."
+    examples = ("prepare  # after every update, before anything else starts",)
+    exit_codes = {1: "the database refuses, or a setting contradicts what is stored in it"}
+    json_of = "what was prepared, without the password"
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.check(tags=[Tags.database], databases=["default"])  # e.g. that the keys of tombstones are there
@@ -30,7 +33,10 @@ class Command(BaseCommand):
             partitions.make_ahead(now=clock.now())
         state = State(env.state_folder())
         state.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(state.login, first_login(state))
+        login = first_login(state)
+        write_private(state.login, login)
+        if options["as_json"]:
+            self.tell({"migrated": True, "login_is_known": bool(login)}, as_json=True)
 
 
 def first_login(state: State) -> str:

@@ -12,20 +12,17 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from functools import cache
-from pathlib import Path
 from time import monotonic
 
 import redis
 from django.conf import settings
 
-from contacts import redis_index
+from contacts import buckets
 
 log = logging.getLogger(__name__)
 
 BURST_SECONDS = 50  # what an idle bucket holds: this many seconds' worth
 
-_SCRIPT = Path(__file__).parent / "lua" / "take_quota.lua"
 _MOST_LOCAL = 10_000  # buckets in the memory of a process; the one that was used longest ago makes room
 
 
@@ -33,12 +30,9 @@ def wait_for(key_id: int, address: str, events: int) -> int:
     """Take the tokens for that many events. 0: taken; else how many whole seconds to wait before asking again. Never
     raises, never waits."""
     try:
-        answer = _script()(
-            keys=[redis_index.key(f"quota:{key_id}:{_unnamed(address)}")],
-            args=[settings.BROWSER_EVENTS_PER_SECOND, _capacity(), events],
-            client=redis_index.connection(),
-        )
-        return math.ceil(int(answer) / 1000)
+        name = f"quota:{key_id}:{_unnamed(address)}"
+        rate = settings.BROWSER_EVENTS_PER_SECOND
+        return buckets.take(name, rate=rate, capacity=_capacity(), wanted=events).wait
     except redis.RedisError as error:
         log.warning("quota of a write key kept by this process alone: %s", type(error).__name__)
         return math.ceil(_local.wait_for(f"{key_id}:{address}", events))
@@ -51,11 +45,6 @@ def _unnamed(address: str) -> str:
 
 def _capacity() -> int:
     return settings.BROWSER_EVENTS_PER_SECOND * BURST_SECONDS
-
-
-@cache
-def _script() -> redis.commands.core.Script:
-    return redis_index.connection().register_script(_SCRIPT.read_text())
 
 
 class LocalBuckets:

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import asdict
 from typing import Any
 
 from confluent_kafka import KafkaException
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 
 from contacts.collect.kafka.batches import Taken
 from contacts.collect.kafka.reading import Place, Reader
 from contacts.garbage import collect_seldom
 from contacts.heartbeat import Heartbeat
+from contacts.management.manners import HouseCommand
 
 SAY_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0  # of --once, for the group's answer
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Read events from the Kafka topic KAFKA_TOPIC: one JSON object a message, as an element of POST "
         "/api/v1/events. Any number of these may run; they share the partitions. What cannot be taken goes to the "
         "quarantine."
     )
+    examples = (
+        "consume_events  # as many of these as there are partitions at most",
+        "consume_events --once --json  # read what is there, and end",
+    )
+    exit_codes = {0: "it was told to stop, or --once found nothing more", 1: "there is no Kafka to read from"}
+    json_of = "one JSON object a line instead of sentences"
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--group", default=settings.KAFKA_GROUP, help="the consumer group (default %(default)s)")
         parser.add_argument("--once", action="store_true", help="read what is there now, and end")
 
@@ -35,6 +44,7 @@ class Command(BaseCommand):
         if not settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError("KAFKA_BOOTSTRAP_SERVERS is not set: there is no Kafka to read from.")
         collect_seldom()
+        self._json = options["as_json"]
         self._running = True
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._stop)
@@ -77,9 +87,11 @@ class Command(BaseCommand):
         return total
 
     def _say(self, total: Taken) -> None:
-        self.stdout.write(
+        self.tell(
+            asdict(total),
             f"{total.read:,} messages read: {total.stored:,} events stored, {total.duplicates:,} duplicates, "
-            f"{total.refused:,} in quarantine"
+            f"{total.refused:,} in quarantine",
+            as_json=self._json,
         )
         self.stdout.flush()
 

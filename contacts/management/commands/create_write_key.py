@@ -2,15 +2,22 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from contacts import transactions
 from contacts.access import BadKeyRequest
 from contacts.collect import write_keys
+from contacts.management.manners import HouseCommand
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Make a write key of the tracking API (it may only append events) and print it. It is shown this once."
+    examples = (
+        "create_write_key --name website --origin https://www.example.com",
+        "create_write_key --name backend --kind server",
+    )
+    exit_codes = {1: "an origin or a type of event cannot be read, or the name is taken"}
+    no_json = "prints the key alone, so that a shell can keep it: KEY=$(manage.py create_write_key …)"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="who will use it")

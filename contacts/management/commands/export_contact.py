@@ -6,14 +6,21 @@ import os
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from contacts.management.manners import HouseCommand
 from contacts.privacy import exporting, family
 from contacts.privacy.family import NobodyThere
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Write everything that is stored of a person: as JSON, or to a file that ends in .zip, as a ZIP with CSVs."
+    examples = (
+        "export_contact ada@example.com --out ada.zip  # JSON and CSVs",
+        "export_contact ada@example.com > ada.json",
+    )
+    exit_codes = {1: "there is no such contact, or the file cannot be written"}
+    no_json = "prints JSON anyway"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("contact", help="the id of the contact (a UUID), or an email, external id or phone number")

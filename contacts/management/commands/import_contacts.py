@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from contacts import transactions
 from contacts.garbage import collect_seldom
@@ -19,21 +19,30 @@ from contacts.importing.mapping import ColumnMap
 from contacts.importing.shape import EXISTING, UPDATE
 from contacts.importing.sniffing import Format, format_of
 from contacts.importing.sources import FileSource
+from contacts.management.manners import HouseCommand
 from contacts.models import ImportRun
 from contacts.progress import Progress
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Create or complete contacts from a file: CSV, TSV and the like, UTF-8, UTF-16 or Windows-1252. external_id, "
         "email, phone, timezone, locale, region, owner_email and created_at are fields, tags and lists are words; "
         "consent_marketing and consent_tracking are true or false; every other column becomes an attribute, unless a "
         "mapping says otherwise. The same file again changes nothing, and goes on where it was interrupted."
     )
+    examples = (
+        "import_contacts people.csv --dry-run  # what would be created and changed, and which rows would be refused",
+        "import_contacts people.csv --tag spring-fair --rejects refused.csv",
+        "import_contacts people.tsv --delimiter tab --existing skip --json",
+    )
+    exit_codes = {0: "the file was read to its end; refused rows stand on standard error"}
+    json_of = "the counts as one JSON object"
+    dry_run = "read and check every row, write nothing"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--dry-run", action="store_true", help="read and check every row, write nothing")
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path, help="delimited text whose first row names the columns")
         parser.add_argument("--delimiter", help="what stands between cells, `tab` for a tabulator; guessed otherwise")
         parser.add_argument("--encoding", choices=[*reading.CODECS], help="guessed otherwise")
         how = parser.add_mutually_exclusive_group()
@@ -49,6 +58,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         collect_seldom()
+        self._json = options["as_json"]
         path: Path = options["file"]
         try:
             with in_a_hurry():
@@ -120,9 +130,12 @@ class Command(BaseCommand):
             self._show(progress, batch, size, done, len(total.refused))
         progress.clear()
         refused = f", {len(total.refused):,} refused" if total.refused else ""
-        self.stdout.write(
+        counts = {"created": total.created, "updated": total.updated, "unchanged": total.unchanged}
+        self.tell(
+            {"dry_run": True, **counts, "refused": len(total.refused)},
             f"nothing written; every other row can be imported{refused}: {total.created:,} would be created, "
-            f"{total.updated:,} updated, {total.unchanged:,} unchanged"
+            f"{total.updated:,} updated, {total.unchanged:,} unchanged",
+            as_json=self._json,
         )
 
     def _show(self, progress: Progress, batch: Batch, size: int, done: Stored, refused: int) -> None:
@@ -135,8 +148,11 @@ class Command(BaseCommand):
     def _conclude(self, run: ImportRun) -> None:
         repeated = f", {run.repeated:,} repeated" if run.repeated else ""
         refused = f", {run.refused:,} refused" if run.refused else ""
-        self.stdout.write(
-            f"{run.created:,} created, {run.updated:,} updated, {run.unchanged:,} unchanged{repeated}{refused}"
+        counts = {name: getattr(run, name) for name in ("created", "updated", "unchanged", "repeated", "refused")}
+        self.tell(
+            {"dry_run": False, **counts},
+            f"{run.created:,} created, {run.updated:,} updated, {run.unchanged:,} unchanged{repeated}{refused}",
+            as_json=self._json,
         )
 
 

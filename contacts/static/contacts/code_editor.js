@@ -5,6 +5,7 @@ const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 export const escapeHtml = (text) => text.replace(/[&<>]/g, (char) => ESCAPES[char]);
 
 const JSON_TOKEN = /"(?:\\.|[^"\\\n])*"?(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\b(?:true|false|null)\b/g;
+const YAML_TOKEN = /(?<!\S)#[^\n]*|"(?:\\.|[^"\\\n])*"(\s*:(?!\S))?|'[^'\n]*'(\s*:(?!\S))?|[A-Za-z_][\w.-]*(\s*:(?!\S))|\b(?:true|false|null)\b|(?<![\w:-])-?\d+(?:\.\d+)?(?![\w:-])/g;
 const MARKUP_TOKEN = /\{\{\{?[^}]*\}\}\}?|<!--[\s\S]*?-->|<\/?[a-zA-Z][^<>]*>/g;
 
 function paint(text, token, kindOf) {
@@ -19,9 +20,11 @@ function paint(text, token, kindOf) {
 }
 
 const jsonKind = (match) => (match[0][0] === '"' ? (match[1] ? "k" : "s") : /^[tfn]/.test(match[0]) ? "w" : "n");
+const yamlKind = (match) => (match[0][0] === "#" ? "c" : match[1] ?? match[2] ?? match[3] ? "k" : /^["']/.test(match[0]) ? "s" : /^[tfn]/.test(match[0]) ? "w" : "n");
 const markupKind = (match) => (match[0].startsWith("{{") ? "k" : match[0].startsWith("<!--") ? "c" : "w");
 const PAINTERS = {
   json: (text) => paint(text, JSON_TOKEN, jsonKind),
+  yaml: (text) => paint(text, YAML_TOKEN, yamlKind),
   markup: (text) => paint(text, MARKUP_TOKEN, markupKind),
 };
 

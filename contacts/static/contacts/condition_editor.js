@@ -15,11 +15,12 @@ const words = (list) => [...list.options].map((option) => option.text).join("\n"
 const isSame = (one, other) => one.matches("select") && other.matches("select")
   && one.dataset.part === other.dataset.part && one.value === other.value && words(one) === words(other);
 
-class ConditionEditor {
-  constructor(box) {
+export class ConditionEditor {
+  // box: an element with the textarea; catalogue: what conditions may ask about, else read from the page
+  constructor(box, catalogue = JSON.parse(document.getElementById(box.dataset.catalogue).textContent)) {
     this.box = box;
     this.area = box.querySelector("textarea");
-    this.catalogue = JSON.parse(document.getElementById(box.dataset.catalogue).textContent);
+    this.catalogue = catalogue;
     this.scope = box.dataset.scope.split(" ");
     this.tree = new Tree(this.catalogue);
     this.touched = new Set(); // parts that somebody has worked on: the others are not blamed for being unfinished
@@ -60,7 +61,7 @@ class ConditionEditor {
     this.area.form?.addEventListener("submit", () => { this.leaving = true; });
     this.box.addEventListener("keydown", (event) => this.key(event));
     addEventListener("beforeunload", (event) => {
-      if (!this.leaving && this.area.value !== this.area.defaultValue) event.preventDefault();
+      if (!this.leaving && this.box.isConnected && this.area.value !== this.area.defaultValue) event.preventDefault();
     });
   }
 
@@ -216,7 +217,7 @@ class ConditionEditor {
   blame() {
     const problems = this.answer?.problems ?? [];
     for (const line of this.panel.querySelectorAll(".cq-problem")) Object.assign(line, { hidden: true, textContent: "" });
-    for (const control of this.panel.querySelectorAll("[aria-invalid]")) {
+    for (const control of this.panel.querySelectorAll("[data-part][aria-describedby]")) {
       control.removeAttribute("aria-invalid");
       control.removeAttribute("aria-describedby");
     }
@@ -235,16 +236,15 @@ class ConditionEditor {
 
   blamePart(part, { path, code, message }) {
     const [key] = steps(path.slice(part.dataset.path.length));
-    const control = [...part.querySelectorAll(`[data-part="${key}"]`)].find((each) => each.closest(".cq-part") === part);
+    const own = [...part.querySelectorAll("[data-part]")].filter((each) => each.closest(".cq-part") === part);
+    const control = own.find((each) => each.dataset.part === key) ?? own.find((each) => each.dataset.part === "raw");
     const begun = this.touched.has(part.dataset.id) || !UNFINISHED.has(code) || control?.value;
     const line = [...part.children].find((child) => child.matches(".cq-problem"));
     line.hidden = false;
     line.classList.toggle("cq-soft", !begun);
     line.textContent = begun ? [line.textContent, message].filter(Boolean).join("; ") : "Not finished yet";
-    if (control && begun) {
-      control.setAttribute("aria-invalid", "true");
-      control.setAttribute("aria-describedby", line.id);
-    }
+    control?.setAttribute("aria-describedby", line.id);
+    if (begun) control?.setAttribute("aria-invalid", "true");
   }
 }
 

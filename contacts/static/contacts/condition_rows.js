@@ -26,7 +26,7 @@ export class Rows {
 
   // where: {path, scope, event (the type that is counted, inside its where), up (the group around), index}
   group(read, where) {
-    const rows = el("ol", { class: "cq-rows" });
+    const rows = el("div", { class: "cq-rows" });
     read.parts.forEach((part, index) => {
       if (index) rows.append(el("li", { class: "cq-join", "aria-hidden": "true" }, JOINS[read.kind]));
       rows.append(this.part(part, { ...where, path: pathOf(read, where.path, index), around: read, index, up: where }));
@@ -61,7 +61,7 @@ export class Rows {
   part(read, where) {
     const inside = read.type === "group" ? [this.group(read, where)] : this.row(read, where);
     const label = `Condition ${where.index + 1} of ${where.around.parts.length}`;
-    const row = el("li", { class: `cq-part cq-is-${read.type}`, "data-id": read.id, "data-path": where.path, role: "group", "aria-label": label }, ...inside);
+    const row = el("div", { class: `cq-part cq-is-${read.type}`, "data-id": read.id, "data-path": where.path, role: "group", "aria-label": label }, ...inside);
     row.append(el("p", { class: "cq-problem", id: `problem-${read.id}`, hidden: true }));
     row.addEventListener("keydown", (event) => {
       if (!event.altKey || event.target.closest(".cq-part") !== row) return;

@@ -7,9 +7,9 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 
+from contacts.management.manners import HouseCommand
 from delivery.providers.sandbox import people as sandbox_people
 from delivery.providers.sandbox.people import WebIsAway
 
@@ -19,8 +19,11 @@ IDLE_SECONDS = 0.1
 PATIENT_SECONDS = 1.0
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = "Let the sandbox's people open, click, complain and unsubscribe. Runs until it is told to stop."
+    examples = ("run_sandbox  # bin/up starts this with EMAIL_PROVIDER=sandbox",)
+    exit_codes = {0: "it was told to stop"}
+    no_json = "has no result: it runs until it is told to stop"
 
     def handle(self, *args: Any, **options: Any) -> None:
         stopped = threading.Event()

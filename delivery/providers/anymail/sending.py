@@ -91,6 +91,8 @@ def _message(carrier: Carrier, letter: Letter) -> EmailMultiAlternatives:
     )
     if letter.html:
         message.attach_alternative(letter.html, "text/html")
+    for file in letter.attachments:
+        message.attach(file.name, file.text, file.content_type)
     if carrier.id_is_tag:
         message.tags = [letter.mid]
     else:

@@ -9,4 +9,11 @@ from delivery.providers.base import Entry
 from delivery.providers.brevo import webhook
 from delivery.webhooks.base import Vendor
 
-ENTRIES = (Entry("brevo", vendor=Vendor(webhook.is_genuine, webhook.read), advised=("BREVO_WEBHOOK_SECRET",)),)
+ENTRIES = (
+    Entry(
+        "brevo",
+        vendor=Vendor(webhook.is_genuine, webhook.read),
+        advised=("BREVO_WEBHOOK_SECRET",),
+        proof="Brevo signs nothing: write user:password@ before the host; the setting takes the same pair",
+    ),
+)

@@ -8,4 +8,4 @@ from __future__ import annotations
 from delivery.providers.base import Entry
 from delivery.providers.fcm.sending import Fcm
 
-ENTRIES = (Entry("fcm", Fcm, channels=Fcm.channels, needed=("FCM_SERVICE_ACCOUNT",)),)
+ENTRIES = (Entry("fcm", Fcm, channels=Fcm.channels, needed=("FCM_SERVICE_ACCOUNT",), title="Firebase"),)

@@ -7,4 +7,6 @@ from delivery.providers.base import Entry
 from delivery.providers.links import webhook
 from delivery.webhooks.base import Vendor
 
-ENTRIES = (Entry("links", vendor=Vendor(webhook.is_genuine, webhook.read), channels=frozenset()),)
+ENTRIES = (
+    Entry("links", vendor=Vendor(webhook.is_genuine, webhook.read), channels=frozenset(), title="Our own links"),
+)

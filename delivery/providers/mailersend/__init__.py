@@ -9,5 +9,11 @@ from delivery.providers.mailersend import webhook
 from delivery.webhooks.base import Vendor
 
 ENTRIES = (
-    Entry("mailersend", vendor=Vendor(webhook.is_genuine, webhook.read), advised=("MAILERSEND_WEBHOOK_SECRET",)),
+    Entry(
+        "mailersend",
+        vendor=Vendor(webhook.is_genuine, webhook.read),
+        advised=("MAILERSEND_WEBHOOK_SECRET",),
+        proof="MailerSend signs with the signing secret of the webhook",
+        title="MailerSend",
+    ),
 )

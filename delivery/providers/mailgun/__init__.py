@@ -15,5 +15,6 @@ ENTRIES = (
         vendor=Vendor(webhook.is_genuine, webhook.read, once=webhook.once),
         advised=("MAILGUN_WEBHOOK_SIGNING_KEY",),
         spf_include="mailgun.org",
+        proof="Mailgun signs with the account's HTTP webhook signing key",
     ),
 )

@@ -9,4 +9,11 @@ from delivery.providers.base import Entry
 from delivery.providers.mailjet import webhook
 from delivery.webhooks.base import Vendor
 
-ENTRIES = (Entry("mailjet", vendor=Vendor(webhook.is_genuine, webhook.read), advised=("MAILJET_WEBHOOK_SECRET",)),)
+ENTRIES = (
+    Entry(
+        "mailjet",
+        vendor=Vendor(webhook.is_genuine, webhook.read),
+        advised=("MAILJET_WEBHOOK_SECRET",),
+        proof="Mailjet signs nothing: write user:password@ before the host; the setting takes the same pair",
+    ),
+)

@@ -8,4 +8,11 @@ from delivery.providers.base import Entry
 from delivery.providers.mailtrap import webhook
 from delivery.webhooks.base import Vendor
 
-ENTRIES = (Entry("mailtrap", vendor=Vendor(webhook.is_genuine, webhook.read), advised=("MAILTRAP_WEBHOOK_SECRET",)),)
+ENTRIES = (
+    Entry(
+        "mailtrap",
+        vendor=Vendor(webhook.is_genuine, webhook.read),
+        advised=("MAILTRAP_WEBHOOK_SECRET",),
+        proof="Mailtrap signs with the signature secret that it shows for the webhook",
+    ),
+)

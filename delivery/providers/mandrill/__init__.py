@@ -9,4 +9,11 @@ from delivery.providers.base import Entry
 from delivery.providers.mandrill import webhook
 from delivery.webhooks.base import Vendor
 
-ENTRIES = (Entry("mandrill", vendor=Vendor(webhook.is_genuine, webhook.read), advised=("MANDRILL_WEBHOOK_KEY",)),)
+ENTRIES = (
+    Entry(
+        "mandrill",
+        vendor=Vendor(webhook.is_genuine, webhook.read),
+        advised=("MANDRILL_WEBHOOK_KEY",),
+        proof="Mandrill signs with the key of the webhook; that covers the address, so give it exactly this one",
+    ),
+)

@@ -9,4 +9,11 @@ from delivery.providers.base import Entry
 from delivery.providers.postal import webhook
 from delivery.webhooks.base import Vendor
 
-ENTRIES = (Entry("postal", vendor=Vendor(webhook.is_genuine, webhook.read), advised=("POSTAL_WEBHOOK_KEY",)),)
+ENTRIES = (
+    Entry(
+        "postal",
+        vendor=Vendor(webhook.is_genuine, webhook.read),
+        advised=("POSTAL_WEBHOOK_KEY",),
+        proof="Postal signs with the key of the server: the setting takes the p= of its DKIM record",
+    ),
+)

@@ -15,5 +15,6 @@ ENTRIES = (
         vendor=Vendor(webhook.is_genuine, webhook.read),
         advised=("POSTMARK_WEBHOOK_SECRET",),
         spf_include="spf.mtasv.net",
+        proof="Postmark signs nothing: write user:password@ before the host; the setting takes the same pair",
     ),
 )

@@ -14,4 +14,12 @@ class Push(Pushing):
     carriers = (Browsers(), Apps())
 
 
-ENTRIES = (Entry("push", Push, channels=Push.channels, needed=("VAPID_PRIVATE_KEY", "FCM_SERVICE_ACCOUNT")),)
+ENTRIES = (
+    Entry(
+        "push",
+        Push,
+        channels=Push.channels,
+        needed=("VAPID_PRIVATE_KEY", "FCM_SERVICE_ACCOUNT"),
+        title="Web push and Firebase",
+    ),
+)

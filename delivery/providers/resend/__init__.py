@@ -16,5 +16,6 @@ ENTRIES = (
         advised=("RESEND_WEBHOOK_SECRET",),
         spf_include="amazonses.com",
         dkim_selectors=("resend",),
+        proof="Resend signs with the signing secret of the endpoint, which begins with whsec_",
     ),
 )

@@ -15,5 +15,6 @@ ENTRIES = (
         # its people report in SendGrid's words, signed with a key of their own
         Vendor(lambda knock: webhook.is_genuine(knock.headers, knock.body, [key.public_key()]), webhook.read),
         channels=Sandbox.channels,
+        proof="Its people report by themselves, signed with a key of their own",
     ),
 )

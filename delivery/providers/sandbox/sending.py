@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, transaction
@@ -52,6 +53,7 @@ def _received(letter: Letter, now: datetime) -> SandboxMail:
         html=letter.html,
         text=letter.text,
         headers=_headers(letter),
+        attachments=[asdict(each) for each in letter.attachments],
         received_at=now,
         reacts_at=now + timedelta(seconds=sandbox_people.FIRST.after) if does_react else None,
         reaction=sandbox_people.FIRST.name if does_react else "",

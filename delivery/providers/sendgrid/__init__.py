@@ -24,5 +24,7 @@ ENTRIES = (
         advised=("SENDGRID_WEBHOOK_PUBLIC_KEY",),
         spf_include="sendgrid.net",
         dkim_selectors=("s1", "s2"),
+        proof="SendGrid signs once its signed event webhook is switched on: the setting takes the verification key",
+        title="SendGrid",
     ),
 )

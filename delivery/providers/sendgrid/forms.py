@@ -40,7 +40,7 @@ def encoded(letter: Letter, build: Build, *, pool: str) -> bytes:
     """`build(letter)`, which asks the package, as JSON. Raises what `build` raises."""
     if not (_PLAIN_ADDRESS.fullmatch(letter.to_address) and letter.mid and letter.subject and letter.text):
         return json.dumps(build(letter)).encode()
-    if letter.text.startswith(_HOW_KEYS_BEGIN) or letter.html.startswith(_HOW_KEYS_BEGIN):
+    if letter.attachments or letter.text.startswith(_HOW_KEYS_BEGIN) or letter.html.startswith(_HOW_KEYS_BEGIN):
         return json.dumps(build(letter)).encode()
     form = Form(
         letter.from_address,

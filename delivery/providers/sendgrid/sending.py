@@ -4,6 +4,7 @@ The package's client waits for one answer at a time, and retries nothing but als
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,10 +12,14 @@ from typing import Any
 from django.conf import settings
 from sendgrid.helpers.mail import (
     ApiKeyIncludedException,
+    Attachment,
     ClickTracking,
     Content,
     CustomArg,
     Email,
+    FileContent,
+    FileName,
+    FileType,
     Header,
     IpPoolName,
     Mail,
@@ -83,6 +88,9 @@ def body(letter: Letter) -> dict[str, Any]:
     mail.add_content(Content("text/plain", letter.text or " "))
     if letter.html:
         mail.add_content(Content("text/html", letter.html))
+    for file in letter.attachments:
+        content = base64.b64encode(file.text.encode("utf-8", "replace")).decode("ascii")
+        mail.add_attachment(Attachment(FileContent(content), FileName(file.name), FileType(file.content_type)))
     if not letter.may_be_tracked:
         mail.tracking_settings = TrackingSettings(
             click_tracking=ClickTracking(enable=False, enable_text=False), open_tracking=OpenTracking(enable=False)

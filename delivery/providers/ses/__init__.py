@@ -25,5 +25,7 @@ ENTRIES = (
         needed=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
         advised=("SES_TOPIC_ARNS",),
         spf_include="amazonses.com",
+        proof="Amazon signs: subscribe the address to its SNS topic, without raw delivery; the setting names the topic",
+        title="Amazon SES",
     ),
 )

@@ -12,4 +12,4 @@ from __future__ import annotations
 from delivery.providers.base import Entry
 from delivery.providers.smtp.sending import SMTP
 
-ENTRIES = (Entry("smtp", SMTP, needed=("SMTP_HOST",)),)
+ENTRIES = (Entry("smtp", SMTP, needed=("SMTP_HOST",), title="SMTP"),)

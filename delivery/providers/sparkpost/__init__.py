@@ -9,4 +9,12 @@ from delivery.providers.base import Entry
 from delivery.providers.sparkpost import webhook
 from delivery.webhooks.base import Vendor
 
-ENTRIES = (Entry("sparkpost", vendor=Vendor(webhook.is_genuine, webhook.read), advised=("SPARKPOST_WEBHOOK_SECRET",)),)
+ENTRIES = (
+    Entry(
+        "sparkpost",
+        vendor=Vendor(webhook.is_genuine, webhook.read),
+        advised=("SPARKPOST_WEBHOOK_SECRET",),
+        proof="SparkPost signs nothing: choose basic authentication there, and write user:password into the setting",
+        title="SparkPost",
+    ),
+)

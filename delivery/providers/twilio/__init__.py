@@ -18,6 +18,8 @@ ENTRIES = (
         Twilio,
         vendor=Vendor(webhook.is_genuine, webhook.read, stored=webhook.stored),
         channels=Twilio.channels,
+        proof="Twilio signs with the token with which we log in; give the address to the number's incoming messages",
+        proved_by=("TWILIO_AUTH_TOKEN",),
         needed=("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"),
     ),
 )

@@ -8,4 +8,4 @@ from __future__ import annotations
 from delivery.providers.base import Entry
 from delivery.providers.webpush.sending import WebPush
 
-ENTRIES = (Entry("webpush", WebPush, channels=WebPush.channels, needed=("VAPID_PRIVATE_KEY",)),)
+ENTRIES = (Entry("webpush", WebPush, channels=WebPush.channels, needed=("VAPID_PRIVATE_KEY",), title="Web push"),)

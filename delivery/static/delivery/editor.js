@@ -250,12 +250,16 @@ for (const which of ["test", "seeds"]) {
   box?.querySelector("form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const said = box.querySelector("[role=status]");
+    const send = box.querySelector("[type=submit]");
+    if (send.disabled) return;
+    send.disabled = true; // a double click is one test, too
     said.textContent = "Sending…";
     const to = (box.querySelector("[name=to]")?.value ?? "").split(/[\s,;]+/).filter(Boolean);
     try {
       const answer = await post(data.urls[which], { draft: state.doc, locale: state.locale, as: preview.as, to }, [400]);
       said.textContent = answer.problem ? `Not sent: ${answer.problem}` : answer.said;
     } catch { said.textContent = "Not sent: the server did not answer."; }
+    send.disabled = false;
   });
 }
 

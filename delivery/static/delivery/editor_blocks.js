@@ -42,6 +42,7 @@ export class Blocks {
     const [list, index] = parent(path);
     const siblings = at(this.state.body, list);
     const may = (other) => other && other.type !== "theme" && !kindOf(other).locked;
+    if (!may(siblings[index])) return { up: false, down: false };
     return { up: may(siblings[index - 1]), down: may(siblings[index + 1]) };
   }
 

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  hash {tokens, at}: what was left, and when (seconds). Absent: full. Expires once it would be full anyway.
 -- ARGV     rate, capacity, wanted
--- Returns  milliseconds to wait before it can be granted; 0: it was
+-- Returns  {milliseconds to wait before it can be granted (0: it was), whole tokens that are left}
 local rate, capacity, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local needed = math.min(wanted, capacity)
 local time = redis.call('TIME')
@@ -22,4 +22,4 @@ else
 end
 redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.6f', now))
 redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / rate * 1000) + 1000)
-return wait
+return {wait, math.floor(tokens)}
