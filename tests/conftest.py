@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -11,12 +13,26 @@ from django.test import TransactionTestCase
 from hypothesis import settings as examples
 
 from contacts import redis_index
+from tests import canaries, own_database, races
 
 # `bin/test --hypothesis-profile full --timeout 0 tests/scoring`: the proofs that name no number of examples, at length
 examples.register_profile("full", max_examples=2000, deadline=None)
 
+FIRST_CONTACT = 4001  # no number that rows of other tables have, so that taking one for the other is noticed
 PARTITIONED = ("contact_events", "workflow_journal")  # made by SQL, so Django does not know them
 WRITTEN_BY_DJANGO = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """After every race, before its rows are deleted, the counters are recounted: no test has to ask for it, so none is
+    forgotten. What a test writes behind the doors it counts first, with `rebuild.replace()`, as the drills do."""
+    with races.Race() as race:
+        result = yield
+    # a page that a browser looks at is no race: the server has its connection, and the test waits for it
+    if race.happened and "live_server" not in getattr(item, "fixturenames", ()):
+        races.recount()
+    return result
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +44,34 @@ def _own_redis_prefix(settings):
     keys = list(client.scan_iter(match=f"test:{os.getpid()}:*", count=1000))
     if keys:
         client.delete(*keys)
+
+
+@pytest.fixture(scope="session")
+def _listener() -> Iterator[canaries.Listener]:
+    """Hears what anybody logs, whatever a test does to the loggers of the house."""
+    listener = canaries.Listener()
+    logging.getLogger().addHandler(listener)
+    yield listener
+    logging.getLogger().removeHandler(listener)
+
+
+@pytest.fixture(autouse=True)
+def _no_log_says_who(_listener: canaries.Listener) -> Iterator[None]:
+    """No address of anybody and no secret in any line that any test brings about."""
+    _listener.said.clear()
+    yield
+    assert not _listener.said, "\n".join(_listener.said)
+
+
+@pytest.fixture(autouse=True)
+def _the_same_people(request: pytest.FixtureRequest, _django_db_helper: None) -> None:
+    """Variants, rollouts and holdouts go by a contact's number. Were the numbers those that the tests before have left,
+    then once in two thousand runs all twelve people of a test would be given the same variant."""
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT setval('contacts_id_seq', %s, false) WHERE NOT EXISTS (SELECT FROM contacts)", [FIRST_CONTACT]
+            )
 
 
 @pytest.fixture
@@ -57,6 +101,7 @@ def _tables_are_emptied_where_they_were_filled():
 def _empty_what_was_filled(self: TransactionTestCase) -> None:
     """TRUNCATE makes every file of a table and its indexes anew, and of its partitions: ten milliseconds each. A few
     rows are sooner deleted, with the triggers asleep, which refuse that; only a superuser may do so."""
+    own_database.insist()
     with connection.cursor() as cursor, transaction.atomic():
         names = connection.introspection.django_table_names(only_existing=True, include_views=False)
         tables = sorted({*names, *PARTITIONED} - WRITTEN_BY_DJANGO)

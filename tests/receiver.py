@@ -63,6 +63,8 @@ def receiving() -> Iterator[Receiver]:
             pass
 
     class Server(ThreadingHTTPServer):
+        request_queue_size = 256  # many may call at once
+
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Whoever asked has gone: the worker was killed, or had enough."""
 

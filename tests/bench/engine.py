@@ -234,8 +234,8 @@ class EngineBench:
         self.servers.flush_redis()
         with self._database() as database:
             database.execute(
-                "TRUNCATE workflow_enrolments, workflow_journal, counter_deltas, counters,"
-                " naive_naiveenrolment, naive_naivelog"
+                "TRUNCATE workflow_enrolments, workflow_journal, counter_deltas, counters, counter_months,"
+                " counter_days, naive_naiveenrolment, naive_naivelog"
             )
             database.execute("CHECKPOINT")
 

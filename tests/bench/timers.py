@@ -157,7 +157,7 @@ class TimersBench:
         self.servers.flush_redis()
         with self._database() as database:
             database.execute("DELETE FROM workflow_enrolments WHERE contact_id < 1000000000")
-            database.execute("TRUNCATE workflow_journal, counter_deltas, counters")
+            database.execute("TRUNCATE workflow_journal, counter_deltas, counters, counter_months, counter_days")
             database.execute("VACUUM ANALYZE workflow_enrolments")
             database.execute("CHECKPOINT")
         stage.manage(self.env, "rebuild_timers")

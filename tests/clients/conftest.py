@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,17 +14,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
-from config import ports
-from config.processes import Fleet
-from config.programs import Programs
-from config.state import State
+from tests.running_web import running_web
 
 ROOT = Path(settings.BASE_DIR)
 CLIENTS = ROOT / "var" / "clients"
 PROGRAMS = Path(__file__).parent / "programs"
-PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,47 +31,8 @@ def _installed() -> None:
 @pytest.fixture
 def web(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     """The address of a web with two workers over the database of the test."""
-    holder = ports.hold_free(18_400)
-    url = f"http://127.0.0.1:{holder.getsockname()[1]}"
-    database = connection.settings_dict
-    credentials = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
-    programs = Programs(
-        State(tmp_path),
-        os.environ
-        | {
-            "CARILLON_STATE_DIR": str(tmp_path),
-            "DATABASE_URL": f"postgres://{credentials}/{database['NAME']}",
-            "REDIS_URL": settings.REDIS_URL,
-            "CELERY_BROKER_URL": settings.REDIS_URL,
-            "REDIS_PREFIX": settings.REDIS_PREFIX,
-            "SECRET_KEY": settings.SECRET_KEY,
-            "PUBLIC_URL": url,
-            "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
-        },
-    )
-    fleet = Fleet(lambda text: None)
-    fleet.launch(programs.web(holder.fileno()))
-    try:
-        _until_it_answers(holder.getsockname()[1])
-        yield url
-    finally:
-        fleet.stop()
-        holder.close()
-
-
-def _until_it_answers(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            client.request("GET", "/healthz")
-            if client.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.1)
-        finally:
-            client.close()
-    raise AssertionError("the web does not answer")
+    with running_web(tmp_path, first_port=18_400) as running:
+        yield running.url
 
 
 @dataclass

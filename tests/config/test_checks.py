@@ -6,7 +6,9 @@ import sys
 
 import pytest
 from django.conf import settings as current
+from django.core.checks import Error, Warning
 
+from config import checks
 from config.checks import settings_make_sense
 
 SENDGRID = {
@@ -112,6 +114,40 @@ def test_production_settings_pass_djangos_deployment_checks():
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no issues" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "id"),
+    [
+        ({"ALERT_EMAIL": ["ops@example.com", "nobody"]}, "carillon.E050"),
+        ({"ALERT_WEBHOOK_URL": "http://10.0.0.7/hooks"}, "carillon.E051"),
+        ({"ALERT_WEBHOOK_URL": "chat.example.com"}, "carillon.E051"),
+    ],
+)
+def test_alerts_that_could_not_be_told_are_found(settings, changed, id):
+    settings.WEBHOOK_ALLOWED_HOSTS = []
+    assert id not in found(
+        settings, {"ALERT_EMAIL": ["ops@example.com"], "ALERT_WEBHOOK_URL": "https://a.example.com/"}
+    )
+    told = found(settings, changed)[id]
+    assert isinstance(told, Error)
+    assert "nobody" not in told.msg  # how many, not which: addresses stay out of logs
+
+
+def test_a_host_of_ones_own_network_may_hear_of_alerts_where_it_is_allowed(settings):
+    changed = {"ALERT_WEBHOOK_URL": "http://10.0.0.7/hooks", "WEBHOOK_ALLOWED_HOSTS": ["10.0.0.0/8"]}
+    assert "carillon.E051" not in found(settings, changed)
+
+
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.sdk"])
+def test_traces_without_the_packages_that_make_them_are_found(settings, monkeypatch, missing):
+    is_there = {"opentelemetry": True, "opentelemetry.sdk": True}
+    monkeypatch.setattr(checks, "find_spec", is_there.get)
+    wanted = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    assert "carillon.W052" not in found(settings, wanted)
+    is_there[missing] = False
+    assert isinstance(found(settings, wanted)["carillon.W052"], Warning)
+    assert "carillon.W052" not in found(settings, {"OTEL_EXPORTER_OTLP_ENDPOINT": ""})
 
 
 def test_the_development_key_is_refused_in_production():

@@ -55,6 +55,24 @@ def test_changed_pins_are_installed_on_top(made):
     assert made.usable()
 
 
+def test_another_environment_stands_beside_the_first(made):
+    other = install.Environment(made.root, ".venv-warehouse")
+    assert other.path != made.path
+    assert not other.complete(["requirements.txt"])
+    other.begin()
+    assert made.complete(["requirements.txt"]), "an interruption there leaves the first alone"
+
+
+def test_the_installer_makes_the_one_that_is_named(made, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(install, "ROOT", made.root)
+    monkeypatch.setattr(install, "set_up", lambda environment, files, progress: asked.append((environment.name, files)))
+    (made.root / "requirements-warehouse.txt").write_text("dbt-core==1.11.16\n")
+    assert install.main(["requirements.txt"]) == 0
+    assert install.main(["--environment", ".venv-warehouse", "requirements-warehouse.txt"]) == 0
+    assert asked == [(".venv-warehouse", ["requirements-warehouse.txt"])]
+
+
 def test_an_interrupted_environment_is_not_trusted(made):
     made.begin()
     assert not made.complete(["requirements.txt"])
@@ -139,7 +157,9 @@ def test_a_terminal_sees_a_moving_line_and_a_file_plain_ones():
     assert file.getvalue() == "  2 installed\n", "so quickly done that nothing had to be said in between"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", [f"requirements{part}.txt" for part in ("", "-dev", "-tracing", "-warehouse", "-audit", "-docs")]
+)
 def test_requirements_are_exact_pins(name):
     lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
     assert [line for line in lines if "==" not in line.split(";")[0]] == []

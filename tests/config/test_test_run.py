@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from config.test_run import at_once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -75,3 +77,20 @@ def test_a_second_run_in_the_same_folder_names_the_first(bin_test, tmp_path):
     told, _ = process.communicate(timeout=60)
     assert told == f"bin/test already runs in this folder (pid {os.getpid()}).\n"
     assert process.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shared"),
+    [
+        ([], True),
+        (["-m", "not warehouse", "--durations=5"], True),
+        (["tests/config"], False),
+        (["tests/config/test_test_run.py::test_the_exit_status_is_pytests"], False),
+        (["-n", "2"], False),
+        (["-n0"], False),
+        (["--pdb"], False),
+    ],
+)
+def test_the_whole_suite_is_shared_among_processes(arguments, shared, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert bool(at_once(arguments)) is shared

@@ -178,7 +178,7 @@ def test_the_content_type_is_not_asked_for(client, content_type):
 
 
 def test_a_content_length_that_is_no_number_is_a_bad_request():
-    from contacts.api.events import read_body
+    from contacts.api.bodies import read_body
 
     request = RequestFactory().post("/api/v1/events", data=b"{}", content_type="application/json")
     request.META["CONTENT_LENGTH"] = "many"

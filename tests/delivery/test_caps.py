@@ -157,7 +157,8 @@ def test_a_capped_message_is_final_leaves_its_evidence_and_is_told(told):
     making.deliver()
     row = SendLogEntry.objects.get(message=second)
     assert (row.kind, row.reason, row.cap_delta) == ("capped", "frequency_cap", 0)
-    assert row.evidence == {"per_day": 1, "per_week": 3, "sent_day": 0, "sent_week": 0, "place_in_line": 2}
+    cap = {"per_day": 1, "per_week": 3, "sent_day": 0, "sent_week": 0}
+    assert row.evidence == cap | {"place_in_line": 2, "ahead": [first.pk]}
     assert [(each.message_id, each.kind) for each in told] == [(second.pk, "capped"), (first.pk, "accepted")]
     assert [name for name, _ in making.events(who.pk)] == ["send_suppressed_frequency_cap", "email_sent"]
 

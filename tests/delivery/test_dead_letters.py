@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics import books, counters, rebuild
+from analytics.counting import books, counters, rebuild
 from contacts import access, clock
 from delivery import dead_letters, sending
 from delivery.models import OutboxEntry, SendLogEntry

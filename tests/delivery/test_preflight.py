@@ -181,7 +181,8 @@ def test_a_record_that_does_not_name_the_provider_could_be_better(monkeypatch):
         (["v=DKIM1; p=" + "A" * 8000], "bad"),
         ([], "bad"),
     ],
-    ids=str,
+    ids=["rsa 2048", "rsa 1024", "ed25519", "empty", "no base64", "short rsa", "short ed25519", "unheard", "version 2",
+         "wildcard", "long", "none"],
 )  # fmt: skip
 def test_a_key_is_read_whole(record, verdict):
     zone = Zone().add(f"s1._domainkey.{DOMAIN}", "TXT", record)

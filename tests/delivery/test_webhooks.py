@@ -64,6 +64,7 @@ def test_while_a_key_is_replaced_both_are_believed(settings, case):
         (b"[]", sandbox_key.sign("2", b"[]"), "1"),
         (b"[1]", sandbox_key.sign("1", b"[]"), "1"),
     ],
+    ids=["none", "short", "no base64", "another time", "another body"],
 )
 def test_what_the_sandbox_did_not_sign_is_refused(body, signature, timestamp):
     assert post(body, signature=signature, timestamp=timestamp).status_code == 403

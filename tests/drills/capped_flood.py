@@ -199,8 +199,9 @@ def _is_at_rest(scene: Stage, size: Size) -> bool:
     finished = scene.number(
         """
         SELECT COALESCE(sum(amount), 0)::bigint
-          FROM (SELECT step, metric, amount FROM counters UNION ALL SELECT step, metric, amount FROM counter_deltas) c
-         WHERE step = '' AND metric = 'completed'
+          FROM (SELECT step, metric, facet, amount FROM counters
+                UNION ALL SELECT step, metric, facet, amount FROM counter_deltas) c
+         WHERE step = '' AND facet = '' AND metric = 'completed'
         """
     )
     return finished == size.people + round(size.seconds * SIGN_UPS_A_SECOND)

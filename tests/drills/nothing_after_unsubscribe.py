@@ -71,6 +71,7 @@ class NothingAfterUnsubscribe:
         with servers.connect(TEMPLATE) as connection:
             people.settle(connection, size.people)
             people.queue_mails(connection, size.mails)
+        manage(env, "rebuild_counters")  # of messages that no journey sent
 
     def settings(self, play: Play) -> dict[str, str]:
         chaos = CHAOS[play.mutant].format(paused=_size(play).paused)

@@ -16,12 +16,15 @@ from tests.inhabited import Inhabited, inhabit
 PROMISED = {
     "contact_events", "contact_changes", "consent_records", "privacy_deeds", "workflow_journal", "workflow_versions",
     "entry_refusals", "experiment_assignments", "contact_send_log", "messages", "template_versions", "message_feedback",
-    "lifecycle_events", "score_crossings",
+    "lifecycle_events", "score_crossings", "audit_entries", "audit_seals",
 }  # fmt: skip
 # What nothing in an installation that is a few days old has written yet.
 ROWS = {
     "privacy_deeds": (
         "INSERT INTO privacy_deeds (contact_id, deed, actor, at, counts) VALUES (1, 'export', 'maya', now(), '{}')"
+    ),
+    "audit_seals": (
+        "INSERT INTO audit_seals (position, pruned_before, digest, sealed_at) VALUES (1, now(), '', now())"
     ),
     "score_crossings": (
         "INSERT INTO score_crossings (contact_id, score_name, threshold, seq, upward, score, ruleset_id, crossed_at)"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from analytics import counters
+from analytics.counting import counters
 from contacts import clock
 from delivery import gate, suppression
 from scoring.crossings import comparing

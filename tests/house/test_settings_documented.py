@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
-READERS = {"text", "flag", "integer", "number", "words", "pairs", "rates", "limit"}
+READERS = {"text", "flag", "integer", "number", "words", "pairs", "rates", "limit", "time_of_day"}
 NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE", "PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR"}
 DOCUMENTED = re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
 

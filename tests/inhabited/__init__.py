@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 
-from analytics import rebuild
+from analytics.counting import rebuild
 from contacts.models import ApiKey, Contact
 from delivery.models import Message, Suppression
 from scoring.rulesets import versions

@@ -68,7 +68,7 @@ def settle(now: datetime, count: int) -> list[Contact]:
     return list(people)
 
 
-def _event(person: Contact, event_type: str, at: datetime, properties: dict[str, Any], **more: Any) -> ContactEvent:
+def event(person: Contact, event_type: str, at: datetime, properties: dict[str, Any], **more: Any) -> ContactEvent:
     key = hashlib.blake2b(f"{person.pk}{event_type}{at}{properties}".encode(), digest_size=16).digest()
     given = {"context": {}, "source": "api", "processed": True, **more}
     return ContactEvent(
@@ -88,14 +88,14 @@ def record(now: datetime, people: list[Contact]) -> None:
     for n, person in enumerate(people):
         start = now - timedelta(minutes=37 * n + 5)
         events += [
-            _event(
+            event(
                 person, "page_viewed", start - timedelta(days=2), {"path": f"/records/{n}", "title": "Blue in Green"}
             ),
-            _event(person, "form_submitted", start - timedelta(days=1), {"form": "newsletter"}, source="segment"),
-            _event(
+            event(person, "form_submitted", start - timedelta(days=1), {"form": "newsletter"}, source="segment"),
+            event(
                 person, "order_completed", start, {"total": 19.5 + n, "number_of_cds": 1 + n % 4, "order_id": f"A{n}"}
             ),
-            _event(
+            event(
                 person,
                 "email_opened",
                 start + timedelta(minutes=2),
@@ -103,17 +103,15 @@ def record(now: datetime, people: list[Contact]) -> None:
                 source="own",
             ),
         ]
+    events.append(event(people[7], HOSTILE, now - timedelta(minutes=3), {"note": HOSTILE, "deep": {"list": [1, None]}}))
     events.append(
-        _event(people[7], HOSTILE, now - timedelta(minutes=3), {"note": HOSTILE, "deep": {"list": [1, None]}})
-    )
-    events.append(
-        _event(
+        event(
             people[0], "page_viewed", now - timedelta(minutes=1), {"path": "/held"}, processed=False, source="segment"
         )
     )
     ana = people[0]
     events += [
-        _event(ana, "page_viewed", now - timedelta(hours=k), {"path": f"/pricing?visit={k}"}, source="segment")
+        event(ana, "page_viewed", now - timedelta(hours=k), {"path": f"/pricing?visit={k}"}, source="segment")
         for k in range(1, 45)
     ]
     ContactEvent.objects.bulk_create(events, batch_size=500)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from analytics.management.commands.demo import JOURNEYS
 from contacts.models import Contact
 from delivery.models import Message, Template
 from tests.inhabited.people import HOSTILE
 from tests.inhabited.post import write_outcome
 from workflows import importing
 from workflows.definition import reading
-from workflows.models import Enrolment, EntryRefusal, JournalEntry, SalesTask, Workflow
+from workflows.models import DeadLetter, Enrolment, EntryRefusal, JournalEntry, SalesTask, Workflow
 
 SAMPLES = Path(__file__).resolve().parents[2] / "workflows" / "samples"
 
 
 def publish(now: datetime) -> dict[str, Workflow]:
-    for path in sorted(SAMPLES.glob("*.yaml")):
-        importing.import_document(reading.read(path.read_text()), by="maya", publish=True, now=now - timedelta(days=6))
+    for name in JOURNEYS:
+        document = reading.read((SAMPLES / f"{name}.yaml").read_text())
+        importing.import_document(document, by="maya", publish=True, now=now - timedelta(days=6))
     broken = {
         "schema": 1,
         "name": f"Winter sale {HOSTILE}",
@@ -117,6 +119,19 @@ def walk(now: datetime, people: list[Contact], journeys: dict[str, Workflow]) ->
             )
             for seq, (step, kind, outcome, port, detail) in enumerate(way, start=1)
         )
+        if state == "failed":
+            DeadLetter.objects.create(
+                enrolment_id=enrolment.pk,
+                workflow_id=journey.pk,
+                version_id=version.pk,
+                contact_id=person.pk,
+                step="opened",
+                seq=3,
+                category="permanent",
+                error="KeyError",
+                attempts=2,
+                failed_at=enrolment.finished_at,
+            )
         message = Message.objects.create(
             contact_id=person.pk,
             channel="email",

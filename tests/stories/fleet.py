@@ -11,10 +11,12 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from analytics.counting import rebuild
 from config import ports, readiness
 from config.processes import Fleet, Process
 from config.programs import Programs
 from config.state import State
+from tests import canaries
 
 PATIENCE_SECONDS = 90.0
 
@@ -23,26 +25,24 @@ class Installation:
     """Running processes. `url` is where the web answers; `process(name)` is one of them, to be killed."""
 
     def __init__(self, folder: Path, *, speed: float) -> None:
+        self._folder = folder
         self._holder = ports.hold_free(18_000)
         self.port: int = self._holder.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         database = connection.settings_dict
         credentials = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
-        self._programs = Programs(
-            State(folder),
-            os.environ
-            | {
-                "CARILLON_STATE_DIR": str(folder),
-                "DATABASE_URL": f"postgres://{credentials}/{database['NAME']}",
-                "REDIS_URL": settings.REDIS_URL,
-                "CELERY_BROKER_URL": settings.REDIS_URL,
-                "REDIS_PREFIX": settings.REDIS_PREFIX,
-                "SECRET_KEY": settings.SECRET_KEY,
-                "PUBLIC_URL": self.url,
-                "TIME_SPEED": f"{speed:g}",
-                "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
-            },
-        )
+        self.environment = os.environ | {  # of its programs, for commands that speak to it
+            "CARILLON_STATE_DIR": str(folder),
+            "DATABASE_URL": f"postgres://{credentials}/{database['NAME']}",
+            "REDIS_URL": settings.REDIS_URL,
+            "CELERY_BROKER_URL": settings.REDIS_URL,
+            "REDIS_PREFIX": settings.REDIS_PREFIX,
+            "SECRET_KEY": settings.SECRET_KEY,
+            "PUBLIC_URL": self.url,
+            "TIME_SPEED": f"{speed:g}",
+            "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
+        }
+        self._programs = Programs(State(folder), self.environment)
         self._fleet = Fleet(lambda text: None)
 
     def __enter__(self) -> Installation:
@@ -52,9 +52,13 @@ class Installation:
         self.until(lambda: readiness.ask(self.port).ready, "the installation to be ready")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """However a story ends, its counters are what the facts say, and no log says who somebody is."""
         self._fleet.stop(hurry=lambda: False)
         self._holder.close()
+        if kind is None:
+            canaries.refuse_in_files(self._folder)
+            assert rebuild.compare().differences == ()
 
     def until(self, happened: Callable[[], bool], what: str) -> None:
         """Wait for something that the installation does by itself; whoever dies meanwhile is started again."""
@@ -79,3 +83,18 @@ class Installation:
 
     def _tails(self) -> str:
         return "\n".join(f"--- {process.name}\n{process.tail()}" for process in self._fleet.processes)
+
+
+class WebAlone(Installation):
+    """Only the web, for what is answered at once: it starts in a few seconds, and nobody works off anything."""
+
+    def __enter__(self) -> WebAlone:
+        self._fleet.launch(self._programs.web(self._holder.fileno()))
+        self.until(self._answers, "the web to answer")
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            return self.request("GET", "/healthz")[0] == http.client.OK
+        except OSError:
+            return False

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from analytics import books
+from analytics.counting import books
 from contacts import transactions, upserting
 from contacts.models import Contact, ContactEvent
 from contacts.upserting import Person

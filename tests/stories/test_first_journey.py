@@ -10,7 +10,7 @@ import re
 import pytest
 from django.db import transaction
 
-from analytics import books
+from analytics.counting import books
 from contacts import access, clock, redis_index
 from contacts.models import ContactEvent, ContactTag
 from delivery.models import Feedback, Message, SandboxMail

@@ -116,6 +116,20 @@ def test_the_earliest_beginning_is_kept(load):
     assert Contact.objects.get().created_at.year == 2024
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("cell", "day"), [("2024-01-04", 4), ("2024/1/4", 4), ("5.1.2024", 5)])
+def test_a_day_without_a_time_is_a_date_of_creation(load, cell, day):
+    load(f"email,created_at\nada@example.com,{cell}\n")
+    assert Contact.objects.get().created_at == datetime(2024, 1, day, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("cell", ["yesterday", "2024-02-30", "2024-01-04T10:00:00"])
+def test_what_is_neither_a_day_nor_an_instant_is_refused(load, cell):
+    out, err = load(f"email,created_at\nada@example.com,{cell}\n")
+    assert "1 refused" in out and err[0].startswith("line 2: created_at: ")
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 

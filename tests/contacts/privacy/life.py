@@ -11,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.test import Client
 
+from analytics.models import Experiment, ExperimentOutcome
 from contacts import clock, consent, identity, merging, opt_in, redis_index, transactions
 from contacts.audiences import filling, lists, membership, segments
 from contacts.audiences.lists import Place
@@ -21,6 +22,7 @@ from contacts.quarantine import Refused, write
 from delivery import devices, suppression
 from delivery.devices import NewDevice
 from delivery.models import StaffNotice, WebhookDelivery
+from delivery.outgoing import endpoints
 from delivery.webhooks import feedback
 from scoring.crossings import checks
 from tests import journeys
@@ -64,6 +66,8 @@ def live() -> int:
     who = Contact.objects.get(external_id=EXTERNAL)
     device = NewDevice("fcm", f"{CANARY}-registration-of-a-telephone", agent=f"The telephone of {CANARY}")
     transactions.run(lambda now: devices.register(who.pk, device, now=now))
+    hears = {"url": "https://crm.example.com/", "event_types": ["page_viewed"], "include_personal_data": True}
+    transactions.run(lambda now: endpoints.add(**hears, now=now))
     _do_things(api, who)
     _travel(who.pk)
     _send_on_errands(who.pk)
@@ -160,6 +164,8 @@ def _send_on_errands(contact_id: int) -> None:
         trace=f"about {CANARY}",
         attempts=2,
         failed_at=now,
+        state="skipped",
+        resolved_at=now,
     )
     StaffNotice.objects.create(
         idempotency_key="errand",
@@ -180,6 +186,15 @@ def _send_on_errands(contact_id: int) -> None:
         version_id=enrolment.version_id,
         step="split",
         assigned_at=now,
+    )
+    asked = Experiment.objects.create(slug="story-or-offer", workflow_id=enrolment.workflow_id)
+    ExperimentOutcome.objects.create(
+        experiment=asked,
+        contact_id=contact_id,
+        variant="story",
+        version_id=enrolment.version_id,
+        assigned_at=now,
+        matures_at=now,
     )
     DateEntry.objects.create(
         workflow_id=enrolment.workflow_id, contact_id=contact_id, occasion="2030-01-01", due_at=now

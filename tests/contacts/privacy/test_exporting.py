@@ -47,7 +47,7 @@ def test_everything_that_the_canary_left_is_in_its_export(reader):
     with connection.cursor() as cursor:
         for holding in holdings.all_holdings():
             cursor.execute(f"SELECT count(*) FROM {holding.table} WHERE {holding.where}", {"contacts": people})
-            if holding.table != "privacy_deeds":  # this export's own came afterwards
+            if holding.table not in {"privacy_deeds", "audit_entries"}:  # this export's own came afterwards
                 assert len(found[holding.table]) == cursor.fetchone()[0], holding.table
     assert len(found["contacts"]) == 3  # and those who were merged into them
     assert {"kind": "email", "value": life.OTHER_EMAIL} in [

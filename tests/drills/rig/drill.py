@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from tests.drills.rig import machine, stage
+from tests.drills.rig import checker, machine, stage
 from tests.drills.rig.report import Report, Run
 from tests.drills.rig.servers import Servers
 from tests.drills.rig.stage import Stage
@@ -73,6 +73,8 @@ def _run(drill: Drill, servers: Servers, directory: Path, play: Play) -> Run:
     started = time.monotonic()
     with Stage(servers, directory / name, name, plan=drill.plan(play), settings=settings) as scene:
         run = drill.play(scene, play)
+        if not play.mutant:
+            run = replace(run, findings=(*run.findings, checker.counters_equal_a_recount(scene)))
     return replace(
         run,
         mutant=play.mutant,

@@ -41,15 +41,16 @@ def main(seed: int, workflows: int, every: str) -> None:
     import django
 
     django.setup()
-    from django.db import DatabaseError, connection
+    from django.db import DatabaseError, connection, transaction
 
     from contacts import clock
     from contacts.audiences import lists
     from tests.workflows.random_journeys import making
 
     if every == "once":
-        for name in making.LISTS:
-            lists.create(slug=name, name=name, now=clock.now())
+        with transaction.atomic():
+            for name in making.LISTS:
+                lists.create(slug=name, name=name, now=clock.now())
         for number in range(workflows):
             publish(number, 1, seed)
         return

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import psycopg
 
+from tests import canaries
 from tests.drills.rig import stub_webhooks
 from tests.drills.rig.processes import PYTHON, ROOT, Crew, Program, spawn
 from tests.drills.rig.servers import Servers, free_port
@@ -106,6 +107,7 @@ class Stage:
             self._stub.send_signal(signal.SIGTERM)
             self._stub.wait(10)
         if error is None:
+            canaries.refuse_in_files(self.directory / "logs")
             self.servers.drop_database(self.database)
 
     def start(self, programs: Sequence[Program]) -> Crew:

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.drills.rig import people
@@ -28,6 +29,7 @@ from tests.drills.rig.stub_plan import StubPlan
 from tests.drills.score_crossings import causes, evidence, judging, rules
 from tests.drills.score_crossings.monitor import Monitor
 
+JOURNEY = Path(__file__).parents[1] / "journeys" / "score_crossings.yaml"
 CLIENTS = 4
 BEHIND = 3  # so many groups of people come between the two requests about one of them
 ATTEMPT_SECONDS = 15  # of one request that activates rules
@@ -48,6 +50,8 @@ RECHECKED = "SELECT NOT EXISTS (SELECT FROM scoring_rulesets WHERE recheck_after
 AT_REST = """
 SELECT NOT EXISTS (SELECT FROM score_checks WHERE check_at < now() + interval '1 hour')
        AND NOT EXISTS (SELECT FROM scoring_rulesets WHERE recheck_after IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM pending_events)
+       AND NOT EXISTS (SELECT FROM workflow_enrolments WHERE finished_at IS NULL)
 """
 
 
@@ -87,6 +91,7 @@ class ScoreCrossings:
         self._key = ""
 
     def furnish(self, servers: Servers, env: Mapping[str, str], *, smoke: bool) -> None:
+        manage(env, "import_workflow", str(JOURNEY), "--publish")  # so that there is something to count
         self._key = manage(env, "create_api_key", "--name", "drill", "--scopes", "admin").strip()
         with servers.connect(TEMPLATE) as connection:
             people.settle(connection, (SMOKE if smoke else FULL).people)
@@ -210,6 +215,7 @@ def _findings(
     yield judging.at_rest(seen)
     yield judging.told(seen)
     yield judging.moved(seen)
+    yield judging.entered(seen)
     if not play.mutant:
         yield judging.in_time(seen, grace=grace, most=_size(play).judged)
         yield judging.same(seen, scene.env)

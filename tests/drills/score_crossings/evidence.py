@@ -43,7 +43,8 @@ class Version:
 @dataclass(frozen=True)
 class Evidence:
     """`at` is the instant of the snapshot; `soon` who is due then or within a second; `told` the news, `moves` what was
-    moved to `mql`, `stages` where people had been put before the run."""
+    moved to `mql`, `entries` how often somebody entered the journey, `stages` where people had been put before the
+    run."""
 
     at: int
     people: Mapping[int, Person]
@@ -53,6 +54,7 @@ class Evidence:
     soon: frozenset[int]
     told: Sequence[tuple[Any, ...]]
     moves: Sequence[tuple[Any, ...]]
+    entries: Mapping[int, int]
     stages: Mapping[int, str]
 
     def title(self, ruleset_id: int) -> str:
@@ -132,6 +134,7 @@ def read(scene: Stage) -> Evidence:
                   FROM lifecycle_events WHERE source <> 'admin'
                 """
             ),
+            entries=dict(rows("SELECT contact_id, count(*) FROM workflow_enrolments GROUP BY 1")),
             stages=dict(rows("SELECT contact_id, to_stage FROM lifecycle_events WHERE source = 'admin'")),
         )
 

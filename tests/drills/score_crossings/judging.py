@@ -27,6 +27,7 @@ AT_REST = "in the end everybody stands where their score puts them"
 IN_TIME = "whoever stayed across was told no later than the longest outage"
 TOLD = "each crossing was told by exactly one event"
 MOVED = "each first rise from an eligible stage moved to mql once, and nothing else did"
+ENTERED = "each rise sent its contact into the journey that waits for it, once"
 SAME = "the projection says what brute force says"
 GRID = SECOND // 4
 CLOSE = 5e-6
@@ -187,6 +188,21 @@ def moved(evidence: Evidence) -> Finding:
         holds=bool(moves) and others > 0 and not wrong,
         figures={"moves": moves.total(), "rose elsewhere and stayed": others, "wrong": len(wrong)},
         examples=first([str(each) for each in wrong]),
+    )
+
+
+def entered(evidence: Evidence) -> Finding:
+    rises = Counter({who: sum(each.upward for each in crossings) for who, crossings in evidence.crossings.items()})
+    wrong = [
+        f"contact {who}: {rises[who]} rises, entered {evidence.entries.get(who, 0)} times"
+        for who in sorted(rises.keys() | evidence.entries.keys())
+        if rises[who] != evidence.entries.get(who, 0)
+    ]
+    return Finding(
+        ENTERED,
+        holds=rises.total() > 0 and not wrong,
+        figures={"rises": rises.total(), "entries": sum(evidence.entries.values()), "wrong": len(wrong)},
+        examples=first(wrong),
     )
 
 
