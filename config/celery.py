@@ -9,6 +9,8 @@ from django.db import close_old_connections
 from config.lanes import LANES, heartbeat_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Celery would run Django's checks at every start, which loads all routes and pages, and look at none of the findings.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("carillon")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -36,6 +38,14 @@ def _mend_connections(**kwargs: Any) -> None:
     """A connection that was cut is opened anew before the next task. With CELERY_DB_REUSE_MAX Celery keeps even a dead
     one, and a worker that met a restart of PostgreSQL would fail at every task from then on."""
     close_old_connections()
+
+
+@signals.worker_init.connect
+def _look_first(**kwargs: Any) -> None:
+    """A restored copy is frozen before anything is claimed (ADR 0057)."""
+    from contacts import doorbell, restored
+
+    doorbell.look_first(restored.look_first)
 
 
 @signals.celeryd_after_setup.connect

@@ -9,6 +9,8 @@ from config import settings_page
 from contacts import problems
 from contacts.pages import second_factor
 
+admin.autodiscover()  # the pages of all apps, where they are shown and nowhere else: workers start quicker without
+
 urlpatterns = [
     re_path(
         r"^(admin)?$", RedirectView.as_view(url="/admin/"), name="front-door"

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 
 import pytest
 from django.db import connection, transaction
@@ -46,6 +47,12 @@ def _own_redis_prefix(settings):
         client.delete(*keys)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _pages() -> None:
+    """Every page is registered, whichever test comes first (docs/decisions/0058)."""
+    import_module("config.urls")
+
+
 @pytest.fixture(scope="session")
 def _listener() -> Iterator[canaries.Listener]:
     """Hears what anybody logs, whatever a test does to the loggers of the house."""
@@ -64,10 +71,11 @@ def _no_log_says_who(_listener: canaries.Listener) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _the_same_people(request: pytest.FixtureRequest, _django_db_helper: None) -> None:
+def _the_same_people(request: pytest.FixtureRequest) -> None:
     """Variants, rollouts and holdouts go by a contact's number. Were the numbers those that the tests before have left,
     then once in two thousand runs all twelve people of a test would be given the same variant."""
-    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
+    if request.node.get_closest_marker("django_db") or {"db", "transactional_db"} & set(request.fixturenames):
+        request.getfixturevalue("_django_db_helper")
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT setval('contacts_id_seq', %s, false) WHERE NOT EXISTS (SELECT FROM contacts)", [FIRST_CONTACT]

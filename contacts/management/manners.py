@@ -33,6 +33,8 @@ class HouseCommand(BaseCommand):
     exit_codes: ClassVar[Mapping[int, str]] = {}
     json_of: ClassVar[str] = ""
     no_json: ClassVar[str] = ""
+    # Whether settings contradict each other; Django would also load every route and page, which costs a second.
+    requires_system_checks: tuple[str, ...] = ("carillon",)
     dry_run: ClassVar[str] = ""  # what `--dry-run` says instead of doing it; empty where there is no such option
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

@@ -16,7 +16,7 @@ class Command(HouseCommand):
     examples = ("write_reference var/docs/reference  # bin/docs does this before it builds the pages",)
     exit_codes = {1: "the folder cannot be written to"}
     json_of = "the names of the files as one JSON object"
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

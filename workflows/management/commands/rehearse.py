@@ -36,7 +36,7 @@ class Command(HouseCommand):
     )
     exit_codes = {1: "it broke off", 2: "there is nothing to rehearse, or the arguments make no sense"}
     json_of = "the report as one JSON object"
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -34,7 +34,7 @@ class Command(HouseCommand):
     )
     exit_codes = {0: "every check holds", 1: "a check does not hold", 2: "the file cannot be used"}
     json_of = "one JSON object a line: cases, summary"
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

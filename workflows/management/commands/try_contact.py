@@ -28,7 +28,7 @@ class Command(HouseCommand):
     examples = ("try_contact --idle 60  # the admin starts this by itself",)
     exit_codes = {0: "nobody asked for so long"}
     no_json = "speaks JSON anyway"
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--idle", type=float, default=300.0, help="seconds without a question, and it ends")
