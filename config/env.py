@@ -146,11 +146,11 @@ def limit(name: str) -> int | None:
     return integer(name, 0) if text(name).strip() else None
 
 
-def database(url: str) -> dict[str, Any]:
+def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
     """Django's DATABASES entry for a postgres:// URL; its query becomes driver options (sslmode=require)."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        raise BadSetting("DATABASE_URL: expected postgres://user:password@host:port/name")
+        raise BadSetting(f"{name}: expected postgres://user:password@host:port/name")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path[1:]),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 
 from contacts.transactions import sqlstate
 
@@ -28,11 +28,11 @@ def row_within(milliseconds: int, statement: str, params: list[Any]) -> tuple[An
 
 
 @contextmanager
-def at_most(milliseconds: int) -> Iterator[None]:
+def at_most(milliseconds: int, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """No statement in this block takes longer, or the block ends with TookTooLong; the caller's transaction goes on
     either way."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(using), connections[using].cursor() as cursor:
             cursor.execute("SELECT current_setting('statement_timeout')")
             usual = cursor.fetchone()[0]
             cursor.execute("SELECT set_config('statement_timeout', %s, TRUE)", [str(milliseconds)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import ProgrammingError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections, transaction
 
 from analytics.reports.asked import Asked
 from analytics.reports.report import OneOf, Report
@@ -16,6 +16,7 @@ from contacts.patience import TookTooLong, at_most
 from contacts.transactions import sqlstate
 
 SCHEMA = "marts"
+REPLICA = "analytics"  # of the database, where ANALYTICS_DATABASE_URL names one
 MILLISECONDS = 10_000
 MOST = 100_000  # rows of a file
 MOST_SHOWN = 500  # of a page
@@ -71,12 +72,18 @@ def as_of() -> datetime | None:
 
 
 def _fetch(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    using = REPLICA if REPLICA in connections.settings else DEFAULT_DB_ALIAS
     try:
-        with transaction.atomic(), at_most(MILLISECONDS), connection.cursor() as cursor:
+        with transaction.atomic(using), at_most(MILLISECONDS, using=using), connections[using].cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall()
     except TookTooLong as error:
         raise TooSlow("The question took too long. Ask for fewer days.") from error
+    except OperationalError as error:
+        if using != REPLICA:
+            raise
+        # it is away, or had to end the question since it is behind: work goes on without it
+        raise Unreadable("The replica that reports are read from did not answer. Try again in a moment.") from error
     except ProgrammingError as error:
         if sqlstate(error) not in (_NO_TABLE, _NO_COLUMN, _NO_SCHEMA):
             raise

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from analytics.warehouse.processes import Running
+from contacts import direct
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 OUTCOMES = {"LogModelResult", "LogTestResult", "LogFreshnessResult"}
@@ -115,7 +115,7 @@ def read(line: str) -> Word:
 
 def _running(*command: str) -> Running:
     places = Path(settings.WAREHOUSE_STATE)
-    given = connection.get_connection_params()
+    given = direct.parameters()
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONTZPATH") if name in os.environ},
         "PYTHONUTF8": "1",
