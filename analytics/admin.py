@@ -4,6 +4,7 @@ from analytics.counting import counters
 from analytics.pages import (  # noqa: F401  (registers their pages)
     alerts,
     experiments,
+    freezes,
     queue_health,
     reports,
     warehouse,

@@ -164,6 +164,7 @@ UNFOLD = {
                         **_item("Queue health", "monitor_heart", "analytics.latency"),
                         "badge": "analytics.pages.queue_badge.trouble_count",
                     },
+                    _item("Freeze", "ac_unit", "contacts.freeze"),
                 ]
             },
             _group(

@@ -70,6 +70,7 @@ _DELIVERY = (
     | _on("analytics", "view change", "alert")
     | _on("analytics", "view", "latency", "counter", "warehouserun")
     | _on("contacts", "view change", "quarantinedevent")
+    | {"contacts.view_freeze", "contacts.freeze_installation"}
 )
 _PRIVACY = frozenset(
     {"contacts.export_contact", "contacts.erase_contact", "contacts.restrict_contact", "contacts.see_personal_data"}

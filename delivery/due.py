@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from contacts import freezing
 from delivery.rates import pacing
 
 
@@ -33,6 +34,7 @@ class Due:
     template_version_id: int
     context: str  # JSON
     quiet_hours: str | None  # JSON
+    is_frozen: bool = False  # its workflow is
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Share:
 
 # One look into the index for each priority and class, so that neither a long queue nor many messages for later, nor a
 # class that is held, cost anything.
-TAKE = """
+TAKE = f"""
     WITH due AS MATERIALIZED (
         SELECT queued.* FROM generate_series(10, 1, -1) AS level (priority)
          CROSS JOIN unnest(%(classes)s::text[]) AS kind (message_class)
@@ -55,16 +57,17 @@ TAKE = """
                   AND message_class = kind.message_class AND priority = level.priority AND due_at <= %(now)s
                 ORDER BY due_at, message_id LIMIT %(limit)s
                   FOR UPDATE SKIP LOCKED) AS queued
+         WHERE {freezing.THAWED}
          LIMIT %(limit)s)
     SELECT due.message_id, due.contact_id, due.attempt, due.priority, due.due_at, due.is_paced,
            COALESCE(CASE m.channel WHEN 'email' THEN c.email WHEN 'sms' THEN c.phone ELSE c.public_id::text END, ''),
            m.public_id::text, m.channel, m.message_class, m.topic, m.override_cap, m.template_version_id,
-           m.context::text, m.quiet_hours::text
+           m.context::text, m.quiet_hours::text, COALESCE(m.workflow_id IN ({freezing.FROZEN_WORKFLOWS}), false)
       FROM due JOIN messages m ON m.id = due.message_id LEFT JOIN contacts c ON c.id = due.contact_id
      ORDER BY due.priority DESC, due.due_at, due.message_id
 """
 
-COUNT = """
+COUNT = f"""
     SELECT asked.channel, found.n
       FROM unnest(%(asked)s::text[]) AS asked (channel)
      CROSS JOIN LATERAL (
@@ -76,12 +79,12 @@ COUNT = """
                         WHERE state = 'queued' AND lane = %(lane)s AND channel = kind.channel
                           AND message_class = kind.message_class AND priority = level.priority AND due_at <= %(now)s
                         ORDER BY due_at, message_id LIMIT %(limit)s) AS queued -- in order: else the planner hopes
-                 WHERE kind.channel = asked.channel
+                 WHERE kind.channel = asked.channel AND {freezing.THAWED}
                  LIMIT %(limit)s) AS due) AS found
      WHERE found.n > 0
 """
 
-_NEXT = """
+_NEXT = f"""
     SELECT min(queued.due_at)
       FROM generate_series(1, 10) AS level (priority)
      CROSS JOIN unnest(%(channels)s::text[], %(classes)s::text[]) AS kind (channel, message_class)
@@ -91,6 +94,7 @@ _NEXT = """
               AND message_class = kind.message_class AND priority = level.priority
               AND due_at > %(now)s AND due_at <= %(until)s
             ORDER BY due_at, message_id LIMIT 1) AS queued
+     WHERE {freezing.THAWED}
 """
 
 _PACE = """

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection
 
-from contacts import chaos, transactions
+from contacts import chaos, freezing, transactions
 from delivery import facts, gate, in_doubt, ledger, providers, sending, starts
 from delivery.due import Due
 from delivery.ledger import Entry
@@ -31,7 +31,7 @@ MARGIN = timedelta(minutes=1)  # before the provider forgets the key
 
 # The age of a key is counted from the claim that the doubt is about. The next look is written down before anything is
 # asked, so that a worker that dies over it is not followed by another one at once.
-_TAKE = """
+_TAKE = f"""
     WITH found AS (
         SELECT o.message_id, first.provider, first.at
           FROM outbox o
@@ -40,7 +40,7 @@ _TAKE = """
                 WHERE message_id = o.message_id AND kind = 'claimed' AND reason <> %(repeat)s
                 ORDER BY id DESC LIMIT 1) AS first ON true
          WHERE o.state = 'in_doubt' AND o.lease_until < %(given_up_before)s AND o.due_at <= %(now)s
-           AND first.provider = ANY(%(able)s)
+           AND first.provider = ANY(%(able)s) AND {freezing.THAWED}
          ORDER BY o.message_id LIMIT %(limit)s
            FOR UPDATE OF o SKIP LOCKED)
     UPDATE outbox o SET due_at = %(now)s + (%(now)s - found.at)
@@ -57,9 +57,13 @@ _READ = """
      WHERE o.message_id = ANY(%s) AND o.state = 'in_doubt' ORDER BY o.message_id
 """
 
-_START = """
-    UPDATE outbox SET state = 'sending', attempt = attempt + 1, claimed_at = %s, lease_until = %s
-     WHERE message_id = ANY(%s)
+# Asked here, not where they are read: this statement begins once their table is locked.
+_START = f"""
+    UPDATE outbox o SET state = 'sending', attempt = o.attempt + 1, claimed_at = %s, lease_until = %s
+      FROM messages m
+     WHERE o.message_id = ANY(%s) AND m.id = o.message_id AND {freezing.THAWED}
+       AND COALESCE(m.workflow_id NOT IN ({freezing.FROZEN_WORKFLOWS}), true)
+    RETURNING o.message_id
 """
 
 _AS_OLD_AS_IT_WAS = """
@@ -151,6 +155,8 @@ def _claim(provider: Provider, doubts: Sequence[_Doubt], now: datetime) -> list[
     lease_until = now + timedelta(seconds=settings.SEND_LEASE_SECONDS)
     with connection.cursor() as cursor:
         cursor.execute(_START, [now, lease_until, [claim.due.message_id for claim in claims]])
+        started = {message_id for (message_id,) in cursor.fetchall()}
+    claims = [claim for claim in claims if claim.due.message_id in started]
     ledger.append([_entry(claim, "claimed", REPEAT, provider.name) for claim in claims], now=now)
     return claims
 

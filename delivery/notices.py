@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
-from contacts import chaos, clock, doorbell, transactions
+from contacts import chaos, clock, doorbell, freezing, transactions
 from contacts.identifiers import is_email
 from delivery import addresses, outcomes, providers
 from delivery.authoring import rendering
@@ -29,7 +29,7 @@ from delivery.verdicts import ALL
 
 BATCH = 50
 START_SHARE = 0.9  # of the lease
-_DUE = "state = 'queued' AND lane = %s AND due_at <= %s"
+_DUE = f"state = 'queued' AND lane = %s AND due_at <= %s AND {freezing.THAWED}"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,11 @@ from django.urls import reverse
 from analytics.counting import books
 from analytics.health import alerts, alerts_machines, doctor, queues
 from analytics.health.alerts import CRITICAL, WARNING, Finding, Source
+from contacts import freezing
 from delivery import providers, trouble
 from workflows.entry import brake
+from workflows.errands import call_turns
+from workflows.models import Workflow
 
 ELSEWHERE = frozenset({"failed"})  # queues that another source tells of
 URGENT = frozenset({"urgent", "webhooks"})  # lanes in which somebody waits for every second
@@ -31,6 +34,8 @@ def declare() -> None:
         Source("books", unbalanced, every=timedelta(minutes=1), opens_after=timedelta(minutes=2)),
         Source("failures", failures),
         Source("brake", brakes, opens_after=timedelta(0), closes_after=timedelta(minutes=1)),
+        Source("frozen", freezes, opens_after=timedelta(0), closes_after=timedelta(0)),
+        Source("calls", slow_calls, every=timedelta(minutes=1), opens_after=timedelta(0)),
         Source("post", post, opens_after=timedelta(seconds=45)),
         Source("doctor", quick_findings, every=timedelta(minutes=2), opens_after=timedelta(minutes=1)),
         Source("projections", whole_findings, every=timedelta(hours=1), opens_after=timedelta(0)),
@@ -88,6 +93,30 @@ def brakes(now: datetime) -> Iterator[Finding]:
             f"{held.slug} is braked",
             f"{held.rate:,.0f} entered within an hour, {held.usual:,.0f} at most before; {held.waiting:,} wait.",
             reverse("admin:workflows_workflow_change", args=[held.workflow_id]),
+        )
+
+
+def freezes(now: datetime) -> Iterator[Finding]:
+    """Not critical: every page says it already, and people decided it, or are to."""
+    page = reverse("admin:contacts_freeze_changelist")
+    standing = freezing.standing()
+    slugs = dict(Workflow.objects.filter(pk__in=[each.workflow_id for each in standing]).values_list("pk", "slug"))
+    for each in standing:
+        slug = slugs.get(each.workflow_id or 0, "")
+        what = f"The journey {slug}" if slug else "Everything"
+        yield Finding(slug or f"all:{each.kind}", WARNING, f"{what} is frozen", f"{each.reason}.", page)
+
+
+def slow_calls(now: datetime) -> Iterator[Finding]:
+    """Journeys that want to call the servers of others faster than they may."""
+    for each in call_turns.lasting(now=now):
+        minutes = (each.until - now).total_seconds() / 60
+        yield Finding(
+            each.slug,
+            WARNING,
+            f"{each.slug} wants to call other servers faster than it may",
+            f"Waiting for their turn: {each.calls:,}, the last for {minutes:,.0f} min.",
+            reverse("admin:workflows_workflow_change", args=[each.workflow_id]),
         )
 
 

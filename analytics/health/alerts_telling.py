@@ -22,7 +22,7 @@ from django.urls import reverse
 
 from analytics.health.alerts_deciding import AGAIN, CLOSED, OPENED, WORSE
 from analytics.models import Alert, AlertCall
-from contacts import chaos, doorbell, transactions
+from contacts import chaos, doorbell, freezing, transactions
 from delivery import notices
 from delivery.notices import Notice
 from delivery.outgoing import calls, signatures
@@ -185,9 +185,10 @@ def _claim(now: datetime) -> list[_Claim]:
     lease_until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS) + LEASE_MARGIN
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             UPDATE alert_calls c SET state = 'calling', attempts = c.attempts + 1, due_at = %s
               FROM (SELECT id FROM alert_calls d WHERE d.state IN ('queued', 'calling') AND d.due_at <= %s
+                       AND {freezing.THAWED}
                        AND NOT EXISTS (SELECT FROM alert_calls e WHERE e.alert_id = d.alert_id AND e.id < d.id
                                           AND e.state IN ('queued', 'calling'))
                      ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED) AS due

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from analytics.counting import books, counters, rebuild
 from analytics.health import queues
-from contacts import clock, doorbell, partitions, redis_index, seals
+from contacts import clock, doorbell, freezing, partitions, redis_index, restored, seals
 from delivery import in_doubt, recounting, trouble
 from delivery import sweep as delivery_sweep
 from scoring.crossings import checks
@@ -40,11 +40,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """`look` may raise: that is a finding as well. `mend` is None where only people can help."""
+    """`look` may raise: that is a finding as well. `fine`: what is said of health, or who says it. `mend` is None where
+    only people can help."""
 
     name: str
     look: Callable[[datetime], list[str]]
-    fine: str
+    fine: str | Callable[[], str]
     mend: Callable[[datetime], None] | None = None
 
 
@@ -59,9 +60,13 @@ def examine(*, fix: bool = False, only: Collection[str] | None = None) -> list[F
         mended = False
         if troubles and fix and examination.mend is not None and not _attempt(examination.mend):
             mended = not (troubles := _look(examination))
-        said = "; ".join(troubles) or ("mended" if mended else examination.fine)
+        said = "; ".join(troubles) or ("mended" if mended else _said(examination.fine))
         findings.append(Finding(examination.name, not troubles, said))
     return findings
+
+
+def _said(fine: str | Callable[[], str]) -> str:
+    return fine if isinstance(fine, str) else fine()
 
 
 def _look(examination: Examination) -> list[str]:
@@ -123,6 +128,21 @@ def _make_partitions(now: datetime) -> None:
 
 
 # -- work --------------------------------------------------------------------------------------------------------------
+
+
+def _freezes(now: datetime) -> list[str]:
+    """A workflow that is frozen is its own affair."""
+    return [
+        f"everything stands still since {each.began_at:%Y-%m-%d %H:%M} UTC: {each.reason}"
+        for each in freezing.standing()
+        if each.workflow_id is None
+    ]
+
+
+def _not_frozen() -> str:
+    if restored.identity().system:
+        return "nothing stands still"
+    return "nothing stands still; PostgreSQL does not tell its system identifier, so a copy is known by less"
 
 
 def _leases(now: datetime) -> list[str]:
@@ -231,6 +251,7 @@ EXAMINATIONS = (
     Examination("Redis", _redis, "answers"),
     Examination("broker", _broker, "answers"),
     Examination("partitions", _partitions, "made ahead", _make_partitions),
+    Examination("freezes", _freezes, _not_frozen),
     Examination("leases", _leases, "none is stuck", _end_leases),
     Examination("enrolments", _stranded, "none is stranded", _bring_on),
     Examination("queues", _queues, "nobody waits for too long", _ring),

@@ -18,6 +18,7 @@ _HOUSE = """
              WHERE b.released_at IS NULL AND w.status IN ('live', 'paused')),
            (SELECT count(*) FROM sending_domains WHERE braked_at IS NOT NULL),
            (SELECT count(*) FROM providers WHERE stopped_at IS NOT NULL),
+           EXISTS (SELECT FROM freezes WHERE workflow_id IS NULL AND ended_at IS NULL),
            (SELECT max(finished_at) FROM warehouse_runs WHERE state = 'finished'),
            ARRAY(SELECT (SELECT count(*) FROM alerts a WHERE a.closed_at IS NULL AND a.opened_at IS NOT NULL
                                                          AND a.severity = s.severity)
@@ -32,10 +33,11 @@ def read(now: datetime) -> Iterator[Metric]:
     yield from _database(now)
     with connection.cursor() as cursor:
         cursor.execute(_HOUSE, [list(SEVERITIES)])
-        brakes, domains, stopped, built_at, open_alerts = cursor.fetchone()
+        brakes, domains, stopped, is_frozen, built_at, open_alerts = cursor.fetchone()
     yield _one("carillon_brakes", "Workflows that a flood made wait for a person.", brakes)
     yield _one("carillon_domain_brakes", "Sending domains that complaints or bounces hold up.", domains)
     yield _one("carillon_providers_stopped", "Providers that refuse us and wait for a person.", stopped)
+    yield _one("carillon_frozen", "Whether everything stands still until a person releases it.", is_frozen)
     opened = GaugeMetricFamily("carillon_alerts", "Alerts that are open.", labels=["severity"])
     for severity, count in zip(SEVERITIES, open_alerts, strict=True):
         opened.add_metric([severity], count)

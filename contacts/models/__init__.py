@@ -6,6 +6,7 @@ from contacts.models.audit import AuditEntry, AuditSeal, UnsealedEntry
 from contacts.models.consent import ConsentRecord
 from contacts.models.contact import Contact, ContactChange
 from contacts.models.event import AwaitedEvent, ContactEvent, EventKey, PendingEvent
+from contacts.models.freezing import Freeze, Installation
 from contacts.models.idempotency import IdempotentRequest
 from contacts.models.identity import ContactIdentity
 from contacts.models.importing import ImportChunk, ImportPreset, ImportReject, ImportRun
@@ -27,11 +28,13 @@ __all__ = [
     "ContactTag",
     "ErasedIdentity",
     "EventKey",
+    "Freeze",
     "IdempotentRequest",
     "ImportChunk",
     "ImportPreset",
     "ImportReject",
     "ImportRun",
+    "Installation",
     "IntakeDelta",
     "IntakeTally",
     "KafkaOffset",

@@ -37,8 +37,8 @@ def test_a_healthy_house_is_healthy(lived, visit):
     code, said = visit()
     assert code == 0
     assert list(said) == [
-        "PostgreSQL", "Redis", "broker", "partitions", "leases", "enrolments", "queues", "awaited events", "brake",
-        "books", "post office", "tallies of the post", "lifecycle stages", "audit log",
+        "PostgreSQL", "Redis", "broker", "partitions", "freezes", "leases", "enrolments", "queues", "awaited events",
+        "brake", "books", "post office", "tallies of the post", "lifecycle stages", "audit log",
     ]  # fmt: skip
     assert {state for state, _ in said.values()} == {"ok"}
 

@@ -88,3 +88,8 @@ def password(page: Any) -> None:
     page.fill("#id_password", PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_label("Code of your app")).to_be_visible()
+
+
+def freeze(page: Any) -> None:
+    page.get_by_role("button", name="Freeze everything").click()
+    expect(page.locator("#freeze")).to_be_visible()

@@ -84,6 +84,8 @@ START = (
     _list("alerts", "analytics_alert"),
     _of("alert-runbook", "analytics_alert_runbook"),
     _list("queue-health", "analytics_latency"),
+    _list("freeze", "contacts_freeze"),
+    Page("freeze-question", lambda town: reverse("admin:contacts_freeze_changelist"), opens=deeds.freeze),
 )
 JOURNEYS = (
     _list("journeys", "workflows_workflow"),

@@ -24,16 +24,17 @@ PATIENCE_SECONDS = 90.0
 class Installation:
     """Running processes. `url` is where the web answers; `process(name)` is one of them, to be killed."""
 
-    def __init__(self, folder: Path, *, speed: float) -> None:
+    def __init__(self, folder: Path, *, speed: float, database: str = "") -> None:
+        """`database`: another one than the test's."""
         self._folder = folder
         self._holder = ports.hold_free(18_000)
         self.port: int = self._holder.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        database = connection.settings_dict
-        credentials = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
+        own = connection.settings_dict
+        credentials = f"{own['USER']}:{own['PASSWORD']}@{own['HOST']}:{own['PORT']}"
         self.environment = os.environ | {  # of its programs, for commands that speak to it
             "CARILLON_STATE_DIR": str(folder),
-            "DATABASE_URL": f"postgres://{credentials}/{database['NAME']}",
+            "DATABASE_URL": f"postgres://{credentials}/{database or own['NAME']}",
             "REDIS_URL": settings.REDIS_URL,
             "CELERY_BROKER_URL": settings.REDIS_URL,
             "REDIS_PREFIX": settings.REDIS_PREFIX,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from getpass import getpass
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from analytics.reporting import reader
+from contacts.management import passwords
 from contacts.management.manners import HouseCommand
-
-LEAST = 12  # characters
 
 
 class Command(HouseCommand):
@@ -33,13 +29,7 @@ class Command(HouseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        password = os.environ.get(options["password_env"], "")
-        if not password and sys.stdin.isatty():
-            password = getpass(f"Password for {options['role']}: ")
-        if len(password) < LEAST:
-            raise CommandError(
-                f"The password must have {LEAST} characters at least; put it into {options['password_env']} or type it."
-            )
+        password = passwords.asked(options["role"], variable=options["password_env"])
         try:
             is_new = reader.create(options["role"], password=password)
         except reader.NotAllowed as error:
