@@ -1,4 +1,4 @@
-"""Puts the actor of every request in place (`contacts.authority`)."""
+"""Puts the actor of every request in place (`contacts.authority`), and the chain that led to it (`contacts.hops`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 
-from contacts import authority
+from contacts import authority, hops
 
 HEADER = "X-Request-ID"
 _SOUND = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -24,7 +24,8 @@ class KnowWhoAsks:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get(HEADER, "")
         request_id = given if _SOUND.fullmatch(given) else uuid.uuid4().hex
-        with authority.asking(lambda: authority.of_user(request.user), request_id=request_id) as mine:
+        chain = hops.arriving(request.headers.get(hops.HEADER, ""))
+        with authority.asking(lambda: authority.of_user(request.user), request_id=request_id) as mine, chain:
             response = self.get_response(request)
         if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
             response.streaming_content = _within(mine, response.streaming_content)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.db import connection
 
-from contacts import chaos, clock, tracing
+from contacts import chaos, clock, freezing, tracing
 from contacts.conditions import Aliases, compile_condition
 from contacts.conditions.fragment import TRUE
 from contacts.conditions.tracing import shortened, trace
@@ -33,7 +33,7 @@ LOCK_CLASS = {"urgent": 7301, "bulk": 7302}  # first key of the advisory locks; 
 
 @dataclass(frozen=True)
 class Event:
-    """An event as intake needs it. `properties` are plain JSON; `via`: the journeys that led to it (`hops`)."""
+    """An event as intake needs it. `properties` are plain JSON; `led_here` is what a trigger says of its chain."""
 
     id: int
     recorded_at: datetime
@@ -42,7 +42,7 @@ class Event:
     occurred_at: datetime
     key_hash: bytes
     properties: Mapping[str, Any]
-    via: tuple[str, ...] = ()
+    led_here: Mapping[str, Any] = field(default_factory=dict)
     watched: bool = False  # a wait or an exit of some version looks for its type
 
 
@@ -68,7 +68,8 @@ def _shards_with_work(lane: str) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s FROM generate_series(0, 15) AS s"
-            " WHERE EXISTS (SELECT FROM pending_events p WHERE p.lane = %s AND p.shard = s) ORDER BY random()",
+            " WHERE EXISTS (SELECT FROM pending_events p WHERE p.lane = %s AND p.shard = s)"
+            f" AND {freezing.THAWED} ORDER BY random()",
             [lane],
         )
         return [row[0] for row in cursor.fetchall()]
@@ -78,7 +79,7 @@ def _match(lane: str, shards: list[int], limit: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s FROM (SELECT s FROM unnest(%s::int[]) AS s LIMIT %s) AS mine"
-            " WHERE pg_try_advisory_xact_lock(%s, s)",
+            f" WHERE {freezing.THAWED} AND pg_try_advisory_xact_lock(%s, s)",
             [shards, SHARDS_AT_ONCE, LOCK_CLASS[lane]],
         )
         mine = [row[0] for row in cursor.fetchall()]
@@ -86,6 +87,9 @@ def _match(lane: str, shards: list[int], limit: int) -> bool:
         return False
     now = clock.now()
     taken, events = _take(lane, mine, limit)
+    if chaos.mutant("intake.forgets_first"):  # a drill may build in a queue that forgets what it has handed out
+        with connection.cursor() as cursor:
+            cursor.execute("COMMIT")
     chaos.point("intake.taken")
     if not taken:
         return False
@@ -133,7 +137,8 @@ def _take(lane: str, shards: list[int], limit: int) -> tuple[int, list[Event]]:
             watched AS (SELECT DISTINCT about FROM version_watches WHERE about LIKE 'event:%%'),
             found AS (
                 SELECT e.id, e.recorded_at, e.contact_id, e.type, e.occurred_at, e.key_hash, e.properties,
-                       CASE WHEN e.source = 'own' THEN (e.context -> 'via')::text END AS via, l.watched
+                       CASE WHEN e.source = 'own' THEN (e.context -> 'via')::text END AS via,
+                       (e.context -> 'carillon_hops')::text AS before, l.watched
                   FROM taken JOIN contact_events e ON e.id = taken.event_id AND e.recorded_at = taken.recorded_at
                  CROSS JOIN LATERAL (SELECT 'event:' || e.type IN (SELECT about FROM watched)
                                             OR EXISTS (SELECT FROM watched WHERE about = 'event:*') AS watched) AS l
@@ -145,14 +150,20 @@ def _take(lane: str, shards: list[int], limit: int) -> tuple[int, list[Event]]:
         )
         rows = cursor.fetchall()
         return rows[0][0], [
-            Event(found, recorded_at, contact, kind, occurred_at, bytes(key), _plain(properties), _via(via), watched)
-            for _, found, recorded_at, contact, kind, occurred_at, key, properties, via, watched in rows
+            Event(
+                found,
+                recorded_at,
+                contact,
+                kind,
+                occurred_at,
+                bytes(key),
+                _plain(properties),
+                hops.stored(via, before),
+                watched,
+            )
+            for _, found, recorded_at, contact, kind, occurred_at, key, properties, via, before, watched in rows
             if found is not None
         ]
-
-
-def _via(stored: str | None) -> tuple[str, ...]:
-    return hops.read(json.loads(stored)) if stored else ()
 
 
 def _plain(value: Any) -> Mapping[str, Any]:
@@ -249,6 +260,6 @@ def _candidate(version: CompiledVersion, event: Event, lane: str) -> Candidate:
             "event_id": event.id,
             "occurred_at": event.occurred_at.isoformat(),
             "properties": dict(event.properties),
-            **({"via": list(event.via)} if event.via else {}),
+            **event.led_here,
         },
     )

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Func
 
-from contacts import audit, authority
+from contacts import audit, authority, freezing
 from workflows import admission, archiving, awaiting, pausing, revisions, second_person, wording
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition
@@ -152,9 +152,40 @@ def resume(*, slug: str, now: datetime) -> None:
     """Who came due meanwhile goes on, in the order of their wake times. Raises NotAllowed, UnableToChange."""
     authority.require(*_MAY_PAUSE)
     with transaction.atomic():
-        _move(slug, {"paused"}, "live", now)
+        workflow = _move(slug, {"paused"}, "live", now)
+        if any(each.workflow_id == workflow.pk for each in freezing.standing()):
+            raise UnableToChange("this workflow is frozen: it goes on when it is released")
         pausing.ring()
         admission.ring()
+
+
+def freeze(*, slug: str, reason: str, now: datetime) -> int:
+    """Paused, and what it has in the queue waits, too: messages and calls of webhooks. Returns the workflow's id, for
+    `freezing.settle` after the commit. Raises NotAllowed, UnableToChange, Workflow.DoesNotExist."""
+    authority.require(freezing.FREEZE)
+    with transaction.atomic():
+        workflow = Workflow.objects.select_for_update(no_key=True).get(slug=slug)
+        if workflow.status not in ("live", "paused"):
+            raise UnableToChange(f"this workflow is {wording.status(workflow.status)}")
+        is_live = workflow.status == "live"
+        of = ("workflow", slug)
+        if freezing.freeze(reason=reason, workflow_id=workflow.pk, of=of, resumes=is_live, now=now) and is_live:
+            _move(slug, {"live"}, "paused", now)
+    return workflow.pk
+
+
+def release(*, slug: str, now: datetime) -> bool:
+    """What waits goes on, and the workflow itself if it was live when it was frozen. Returns whether it was frozen.
+    Raises NotAllowed, Workflow.DoesNotExist."""
+    authority.require(freezing.FREEZE)
+    with transaction.atomic():
+        workflow = Workflow.objects.select_for_update(no_key=True).get(slug=slug)
+        ended = freezing.release(workflow_id=workflow.pk, of=("workflow", slug), now=now)
+        if workflow.status == "paused" and any(each.resumes for each in ended):
+            _move(slug, {"paused"}, "live", now)
+            pausing.ring()
+            admission.ring()
+    return bool(ended)
 
 
 def archive(*, slug: str, now: datetime) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 from django.db import connection
 
-from contacts import personal
+from contacts import hops, personal
+from contacts.events import OWN
 from contacts.privacy import restricting
 from delivery.outgoing.hearing import PING
 
@@ -34,10 +35,18 @@ class Asked:
     created_at: datetime
 
 
-def bodies(asked: Sequence[Asked]) -> tuple[dict[int, bytes], dict[int, str]]:
-    """The bodies by delivery; and why there is none of the others: event_gone · contact_erased · restricted. Two
-    statements."""
-    made = {each.delivery_id: _ping(each) for each in asked if each.event_id is None}
+@dataclass(frozen=True)
+class Told:
+    """What a delivery says. `hops`: how many journeys and calls led to it, itself among them (`contacts.hops`)."""
+
+    body: bytes
+    hops: int
+
+
+def told(asked: Sequence[Asked]) -> tuple[dict[int, Told], dict[int, str]]:
+    """What each delivery says; and why nothing is told of the others: event_gone · contact_erased · restricted · loop.
+    Two statements."""
+    made = {each.delivery_id: Told(_ping(each), 1) for each in asked if each.event_id is None}
     about = [each for each in asked if each.event_id is not None]
     if not about:
         return made, {}
@@ -50,8 +59,11 @@ def bodies(asked: Sequence[Asked]) -> tuple[dict[int, bytes], dict[int, str]]:
             refused[each.delivery_id] = "event_gone"
         elif event["contact_id"] in barred:
             refused[each.delivery_id] = barred[event["contact_id"]]
+        elif (led_by := _hops(event)) >= hops.MOST:
+            refused[each.delivery_id] = "loop"
         else:
-            made[each.delivery_id] = _body(event, include_personal_data=each.include_personal_data)
+            body = _body(event, include_personal_data=each.include_personal_data)
+            made[each.delivery_id] = Told(body, led_by + 1)
     return made, refused
 
 
@@ -60,7 +72,7 @@ def _events(asked: Sequence[Asked]) -> dict[int, dict[str, Any]]:
         cursor.execute(
             """
             SELECT v.id, v.contact_id, v.type, v.occurred_at, v.recorded_at, v.properties::text, v.context::text,
-                   c.public_id::text, c.external_id, c.email, c.phone
+                   c.public_id::text, c.external_id, c.email, c.phone, v.source
               FROM unnest(%s::bigint[], %s::timestamptz[]) AS a(id, recorded_at)
               JOIN contact_events v ON v.id = a.id AND v.recorded_at = a.recorded_at
               JOIN contacts c ON c.id = v.contact_id
@@ -68,8 +80,12 @@ def _events(asked: Sequence[Asked]) -> dict[int, dict[str, Any]]:
             [[each.event_id for each in asked], [each.event_recorded_at for each in asked]],
         )
         names = ("id", "contact_id", "type", "occurred_at", "recorded_at", "properties", "context", "public_id",
-                 "external_id", "email", "phone")  # fmt: skip
+                 "external_id", "email", "phone", "source")  # fmt: skip
         return {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+
+
+def _hops(event: Mapping[str, Any]) -> int:
+    return hops.count(json.loads(event["context"]), own=event["source"] == OWN)
 
 
 def _body(event: Mapping[str, Any], *, include_personal_data: bool) -> bytes:

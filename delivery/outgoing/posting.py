@@ -21,12 +21,12 @@ from itertools import islice, zip_longest
 from django.conf import settings
 from django.db import connection
 
-from contacts import chaos, doorbell, tracing, transactions
+from contacts import chaos, doorbell, freezing, hops, tracing, transactions
 from delivery.models import WebhookEndpoint
 from delivery.outgoing import calls, endpoints, payloads, posted, sealing, signatures
 from delivery.outgoing.calls import Answered, Request, Unanswered
 from delivery.outgoing.endpoints import BELL, LANE
-from delivery.outgoing.payloads import Asked
+from delivery.outgoing.payloads import Asked, Told
 from delivery.outgoing.posted import Claim
 
 BATCH = 100
@@ -75,12 +75,12 @@ def is_due(*, now: datetime) -> bool:
     """Whether a delivery to an endpoint that takes any is due."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT EXISTS (
                 SELECT FROM webhook_endpoints e CROSS JOIN LATERAL (
                        SELECT FROM webhook_deliveries d WHERE d.endpoint_id = e.id
                           AND d.state IN ('queued', 'calling') AND d.due_at <= %s LIMIT 1) AS due
-                 WHERE e.state = 'enabled')
+                 WHERE e.state = 'enabled' AND {freezing.THAWED})
             """,
             [now],
         )
@@ -144,7 +144,7 @@ def _claim(limit: int, now: datetime) -> tuple[bool, list[tuple[Claim, Request]]
         endpoints.stop(endpoint, reason=endpoints.SECRET_LOST, now=now)
     lost = {row.delivery_id: "worker_lost" for row in rows if row.attempts >= posted.MOST_ATTEMPTS}
     rows = [row for row in rows if row.endpoint_id in receivers and row.delivery_id not in lost]
-    bodies, refused = payloads.bodies([
+    told, refused = payloads.told([
         Asked(
             row.delivery_id,
             str(heard[row.endpoint_id].public_id),
@@ -158,10 +158,10 @@ def _claim(limit: int, now: datetime) -> tuple[bool, list[tuple[Claim, Request]]
     posted.close({**lost, **refused}, now=now)
     requests = []
     for row in rows:
-        if (body := bodies.get(row.delivery_id)) is None:
+        if (said := told.get(row.delivery_id)) is None:
             continue
         claim = Claim(row.delivery_id, row.endpoint_id, row.attempts + 1, row.event_id, row.event_recorded_at)
-        requests.append((claim, _request(row, receivers[row.endpoint_id], body, now)))
+        requests.append((claim, _request(row, receivers[row.endpoint_id], said, now)))
     _lease([claim.id for claim, _ in requests], now)
     return True, requests
 
@@ -170,7 +170,7 @@ def _due(limit: int, now: datetime) -> list[_Row]:
     """Locked, the oldest first, endpoints by turns."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT d.id, e.id, d.attempts, d.webhook_id::text, d.event_id, d.event_recorded_at, d.created_at
               FROM webhook_endpoints e
              CROSS JOIN LATERAL (
@@ -184,7 +184,7 @@ def _due(limit: int, now: datetime) -> list[_Row]:
                     LIMIT GREATEST(0, LEAST(%(limit)s, CASE WHEN e.failing_since IS NULL THEN %(places)s
                                                             ELSE %(few)s END - under_way.calls))
                       FOR UPDATE SKIP LOCKED) AS d
-             WHERE e.state = 'enabled' ORDER BY e.id, d.due_at, d.id
+             WHERE e.state = 'enabled' AND {freezing.THAWED} ORDER BY e.id, d.due_at, d.id
             """,
             {"now": now, "leased": now + _lease_time(), "limit": limit, "places": PLACES, "few": PLACES_OF_THE_FAILING},
         )
@@ -213,9 +213,10 @@ def _receiver(endpoint: WebhookEndpoint, now: datetime) -> _Receiver | None:
     return _Receiver(endpoint.url, found)
 
 
-def _request(row: _Row, receiver: _Receiver, body: bytes, now: datetime) -> Request:
-    signed = signatures.headers(webhook_id=row.webhook_id, at=now, body=body, signed_with=receiver.secrets)
-    return Request("POST", receiver.url, {"Content-Type": "application/json", **signed}, body)
+def _request(row: _Row, receiver: _Receiver, said: Told, now: datetime) -> Request:
+    signed = signatures.headers(webhook_id=row.webhook_id, at=now, body=said.body, signed_with=receiver.secrets)
+    headers = {"Content-Type": "application/json", **hops.header(said.hops), **signed}
+    return Request("POST", receiver.url, headers, said.body)
 
 
 def _lease_time() -> timedelta:

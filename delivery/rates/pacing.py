@@ -58,24 +58,27 @@ def turns_of(addresses: Sequence[str], *, lane: str, now: datetime) -> list[time
     if not rates:
         return [timedelta()] * len(addresses)
     counts = {domain: domains.count(domain) for domain in rates}
-    waits = {domain: iter(found) for domain, found in _reserve(rates, counts, lane, now.timestamp()).items()}
+    waits = {domain: iter(found) for domain, found in reserve(rates, counts, lane=lane, now=now).items()}
     return [timedelta(seconds=next(waits[domain])) if domain in waits else timedelta() for domain in domains]
 
 
-def _reserve(
-    rates: Mapping[str, float], counts: Mapping[str, int], lane: str, now: float
+def reserve(
+    rates: Mapping[str, float], counts: Mapping[str, int], *, lane: str, now: datetime
 ) -> Mapping[str, Sequence[float]]:
+    """Turns in lines of any name (a name with a blank is no domain): for each of `counts`, the seconds from `now` until
+    its turn. `rates`: turns a second, of both lanes together. One call of Redis; never raises."""
+    at = now.timestamp()
     if time.monotonic() >= _silence["until"]:
         try:
-            return _shared(rates, counts, lane, now)
+            return _shared(rates, counts, lane, at)
         except redis.RedisError as error:
             _silence["until"] = time.monotonic() + SILENCE_SECONDS
-            log.warning("turns at recipients' domains kept by this process alone: %s", type(error).__name__)
+            log.warning("turns kept by this process alone: %s", type(error).__name__)
     with _making:
         if len(_lines) > LINES_KEPT:
             _lines.clear()
         return {
-            domain: turns.reserve(_lines.setdefault(domain, Lines()), counts[domain], rate=rate, lane=lane, now=now)
+            domain: turns.reserve(_lines.setdefault(domain, Lines()), counts[domain], rate=rate, lane=lane, now=at)
             for domain, rate in rates.items()
         }
 

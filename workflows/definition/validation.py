@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contacts import wall_clock
 from delivery.authoring import templates
-from workflows.definition import complaints, limits, onward
+from workflows.definition import circles, complaints, limits, onward
 from workflows.definition.conditions import HAPPENED_SCOPE, STEP_SCOPE, condition_problems
 from workflows.definition.problems import Problem
 from workflows.definition.schema import Definition, Key, Step
@@ -26,7 +26,7 @@ def validate(definition: Any) -> list[Problem]:
     """Everything wrong with it, errors first, those of the journey as a whole before those of its steps, in the order
     in which one meets them, however they were stored; of a great many problems the first ones. Where the whole has not
     the shape of a definition, what is wrong with those of its steps that have theirs is told as well. Reads the
-    templates that it names; writes nothing."""
+    templates that it names, and the journeys that are live; writes nothing."""
     if (too_much := limits.problem_of(definition)) is not None:
         return [too_much]
     try:
@@ -40,6 +40,7 @@ def validate(definition: Any) -> list[Problem]:
         *_exit_problems(parsed),
         *_graph_problems(parsed),
         *_step_problems(parsed.slug, parsed.steps),
+        *circles.problems(parsed),
     ]
     return _first(definition, problems)
 

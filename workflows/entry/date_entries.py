@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings as installation
 from django.db import connection
 
+from contacts import freezing
 from contacts.wall_clock import choose_zone
 from workflows import versions
 from workflows.entry import occasions
@@ -60,9 +61,9 @@ def look_through(*, now: datetime, page: int = PAGE) -> bool:
     there was one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT workflow_id, version_id, position, COALESCE(round_to, %s), LEAST(seen_to, %s)
-              FROM trigger_schedules WHERE kind = 'date' AND next_at <= %s
+              FROM trigger_schedules WHERE kind = 'date' AND next_at <= %s AND {freezing.THAWED}
              ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED
             """,
             [now + AHEAD, now, now],

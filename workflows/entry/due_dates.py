@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import chaos, clock
+from contacts import chaos, clock, freezing
 from workflows import serializable
 from workflows.entry import date_entries, entering
 from workflows.entry.enrol import Candidate, Refusal, refusal
@@ -50,7 +50,10 @@ def enter_batch(*, limit: int = BATCH) -> bool:
 def _any_due() -> bool:
     """Read outside the transaction: its snapshot must be younger than its lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM date_entries WHERE done_at IS NULL AND due_at <= %s)", [clock.now()])
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM date_entries WHERE done_at IS NULL AND due_at <= %s AND {freezing.THAWED})",
+            [clock.now()],
+        )
         return cursor.fetchone()[0]
 
 
@@ -62,7 +65,7 @@ def _enter(limit: int) -> bool:
         now = clock.now()
         cursor.execute(
             "SELECT id, workflow_id, contact_id, occasion, due_at FROM date_entries"
-            " WHERE done_at IS NULL AND due_at <= %s ORDER BY due_at, id LIMIT %s",
+            f" WHERE done_at IS NULL AND due_at <= %s AND {freezing.THAWED} ORDER BY due_at, id LIMIT %s",
             [now, limit],
         )
         rows = [Due(*row) for row in cursor.fetchall()]

@@ -16,11 +16,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from contacts import doorbell, durations
+from contacts import chaos, doorbell, durations
 from contacts.merged import living_ids
 from contacts.privacy import restricting
 from workflows import admission, condition_nodes, signals
-from workflows.entry import brake
+from workflows.entry import brake, hops
 from workflows.entry.buckets import bucket, in_share
 from workflows.signals import Moved
 from workflows.versions import CompiledVersion
@@ -53,7 +53,7 @@ class Refusal:
     workflow_id: int
     contact_id: int
     event_id: int | None
-    # audience · rollout · holdout · re_entry · restricted · contact_erased · paused · loop · not_live
+    # audience · rollout · holdout · re_entry · restricted · contact_erased · paused · loop · too_often · not_live
     reason: str
     version_id: int | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
@@ -69,32 +69,41 @@ class Entered:
 
 @dataclass(frozen=True)
 class Past:
-    """What a contact did in a workflow so far, under one entry key."""
+    """What a contact did in a workflow so far, under one entry key. `lately`: how often they entered within a day."""
 
     unfinished: bool
     finished_at: datetime | None
+    lately: int
 
 
 def enrol(candidates: Sequence[Candidate], *, now: datetime) -> list[Refusal]:
     """Enrol whom rollout, holdout and the re-entry policy let in, in the given order. Returns the refused; the caller
     writes them down.
 
-    Nobody enters whose data may not be worked with. Call inside a SERIALIZABLE transaction. Five statements, whatever
-    the number."""
+    Nobody enters whose data may not be worked with, nor at the end of a chain that is too long (`hops`), nor more than
+    ENTRIES_PER_CONTACT_PER_DAY times within a day, so whatever goes round in a circle comes to rest. Call inside a
+    SERIALIZABLE transaction. Five statements, whatever the number."""
     if not candidates:
         return []
     candidates = _living(candidates)
     barred = restricting.barred({candidate.contact_id for candidate in candidates})
-    past = _past(candidates)
+    past = _past(candidates, now)
+    lately: Counter[tuple[int, int]] = Counter()
+    for (contact_id, workflow_id, _), each in past.items():
+        lately[contact_id, workflow_id] += each.lately
     admitted: dict[tuple[int, int, str], Candidate] = {}
     refused: list[Refusal] = []
     for candidate in candidates:
         if reason := barred.get(candidate.contact_id) or _left_out(candidate):
-            refused.append(refusal(candidate, reason, _share(candidate, reason)))
-        elif candidate.place not in admitted and _may_enter(candidate, past.get(candidate.place), now):
-            admitted[candidate.place] = candidate
-        else:
+            refused.append(refusal(candidate, reason, _read(candidate, reason)))
+        elif candidate.place in admitted or not _may_enter(candidate, past.get(candidate.place), now):
             refused.append(refusal(candidate, "re_entry", _policy(candidate, past.get(candidate.place))))
+        elif lately[candidate.place[:2]] >= settings.ENTRIES_PER_CONTACT_PER_DAY:
+            refused.append(refusal(candidate, "too_often", {"entered": lately[candidate.place[:2]]}))
+        else:
+            admitted[candidate.place] = candidate
+            lately[candidate.place[:2]] += 1
+    chaos.point("entry.decided")
     entered = _insert(list(admitted.values()), now)
     refused += [refusal(candidate, "re_entry") for place, candidate in admitted.items() if place not in entered]
     counts: Counter[tuple[int, int, str, str]] = Counter()
@@ -135,7 +144,10 @@ def _living(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _left_out(candidate: Candidate) -> str:
-    """Why the contact belongs to a share that does not enter; empty if they do."""
+    """Why the contact does not enter: the chain that led here is too long, or they belong to a share that does not;
+    empty if they do."""
+    if hops.is_too_long(candidate.trigger):
+        return "loop"
     settings, workflow_id = candidate.version.definition.settings, candidate.version.workflow_id
     if not in_share(f"rollout:{workflow_id}", candidate.contact_id, settings.rollout_percent):
         return "rollout"
@@ -153,8 +165,10 @@ def refusal(candidate: Candidate, reason: str, detail: Mapping[str, Any] | None 
     )
 
 
-def _share(candidate: Candidate, reason: str) -> dict[str, Any]:
-    """The contact's bucket of 10,000, and how large the share is."""
+def _read(candidate: Candidate, reason: str) -> dict[str, Any]:
+    """The chain; or the contact's bucket of 10,000, and how large the share is."""
+    if reason == "loop":
+        return hops.kept(candidate.trigger)
     if reason not in ("rollout", "holdout"):
         return {}
     percent = getattr(candidate.version.definition.settings, f"{reason}_percent")
@@ -183,21 +197,24 @@ def entry_key(version: CompiledVersion, properties: Mapping[str, Any]) -> str:
     return "" if value is None else str(value)[:500]
 
 
-def _past(candidates: Sequence[Candidate]) -> dict[tuple[int, int, str], Past]:
+def _past(candidates: Sequence[Candidate], now: datetime) -> dict[tuple[int, int, str], Past]:
+    a_day_ago = now - durations.window("P1D", speed=settings.TIME_SPEED)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT e.contact_id, e.workflow_id, e.entry_key, bool_or(e.finished_at IS NULL), max(e.finished_at)
+            SELECT e.contact_id, e.workflow_id, e.entry_key, bool_or(e.finished_at IS NULL), max(e.finished_at),
+                   count(*) FILTER (WHERE e.entered_at > %s)
               FROM (SELECT DISTINCT * FROM unnest(%s::bigint[], %s::bigint[])) AS w(contact_id, workflow_id)
               JOIN workflow_enrolments e ON e.contact_id = w.contact_id AND e.workflow_id = w.workflow_id
              GROUP BY 1, 2, 3
             """,
             [
+                a_day_ago,
                 [candidate.contact_id for candidate in candidates],
                 [candidate.version.workflow_id for candidate in candidates],
             ],
         )
-        return {tuple(row[:3]): Past(row[3], row[4]) for row in cursor.fetchall()}
+        return {tuple(row[:3]): Past(*row[3:]) for row in cursor.fetchall()}
 
 
 def _may_enter(candidate: Candidate, past: Past | None, now: datetime) -> bool:

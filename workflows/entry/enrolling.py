@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts import audit, authority, clock, identity
+from contacts import audit, authority, clock, hops, identity
 from contacts.identifiers import Identifiers, fault
 from contacts.merged import living_ids
 from workflows import serializable, wording
@@ -27,6 +27,10 @@ KINDS = ("manual", "api")
 
 class NotLive(Exception):
     """Only a live workflow takes anybody in."""
+
+
+class LedHere(Exception):
+    """What a journey led to brings in no audience."""
 
 
 _MAY_ADD = ("workflows.add_entryrun", "workflows.publish_workflow")
@@ -67,7 +71,8 @@ def enrol(
     dry_run: bool = False,
 ) -> Answer:
     """Enrol these people now, in one SERIALIZABLE transaction of its own. Nobody is created: who is not known is
-    refused as UNKNOWN. `kind`: manual · api. `lane` None: the workflow's. `dry_run`: what would be answered, and no
+    refused as UNKNOWN, and who stands at the end of a chain that is too long (`hops.of_request`) as `loop`. `kind`:
+    manual · api. `lane` None: the workflow's. `dry_run`: what would be answered, and no
     more. Raises NotLive."""
     authority.require(*_MAY_ADD)
 
@@ -95,8 +100,11 @@ def begin(
     expected: int | None = None,
 ) -> EntryRun:
     """Bring in everybody for whom the condition `audience` is true, as a run, in the caller's transaction. Raises
-    NotAllowed, NotLive."""
+    NotAllowed, NotLive, and LedHere where the request passes on a chain: it began with one person, and would be
+    multiplied by as many as there are."""
     authority.require(*_MAY_ADD)
+    if hops.of_request():
+        raise LedHere(f"{hops.HEADER} says that a journey led to this request; it may add people, but no audience")
     version = live(workflow_id).version
     assert version is not None
     run = entry_runs.begin(
@@ -148,6 +156,7 @@ def _enrol(
                 properties=properties,
                 lane=lane or version.definition.settings.lane,
                 now=now,
+                led_by=hops.of_request(),
             )
             for contact_id in numbers
         ],

@@ -14,6 +14,7 @@ from django.db import connection
 from contacts.conditions import Aliases
 from contacts.conditions.tracing import shortened, trace
 from workflows import versions
+from workflows.entry import hops
 from workflows.entry.enrol import Candidate, Refusal, enrol, entry_key, refusal, write_refusals
 from workflows.versions import CompiledVersion
 
@@ -55,15 +56,23 @@ def candidate(
     lane: str,
     now: datetime,
     confirmed: bool = False,
+    led_by: int = 0,
 ) -> Candidate:
-    """`kind`: what the trigger is said to be; `properties` are its `trigger.*`; `confirmed`: see Candidate."""
+    """`kind`: what the trigger is said to be; `properties` are its `trigger.*`; `confirmed`: see Candidate; `led_by`:
+    so many journeys and calls (`hops`)."""
     return Candidate(
         version=version,
         contact_id=contact_id,
         event_id=None,
         entry_key=entry_key(version, properties),
         lane=lane,
-        trigger={"type": kind, "event_id": None, "occurred_at": now.isoformat(), "properties": dict(properties)},
+        trigger={
+            "type": kind,
+            "event_id": None,
+            "occurred_at": now.isoformat(),
+            "properties": dict(properties),
+            **hops.led_here((), led_by),
+        },
         confirmed=confirmed,
     )
 

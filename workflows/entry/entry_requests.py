@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from contacts import chaos, clock
+from contacts import chaos, clock, freezing
 from workflows import serializable
 from workflows.entry import entering, hops
 from workflows.entry.enrol import Candidate, Refusal, refusal
@@ -34,7 +34,7 @@ def take_batch(*, lane: str, limit: int = BATCH) -> bool:
     """At most `limit` requests of a lane, in a SERIALIZABLE transaction that takes the rows away. Returns whether there
     were any that nobody else takes."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM entry_requests WHERE lane = %s)", [lane])
+        cursor.execute(f"SELECT EXISTS (SELECT FROM entry_requests WHERE lane = %s AND {freezing.THAWED})", [lane])
         if not cursor.fetchone()[0]:
             return False
     return serializable.run(partial(_take, lane, limit))
@@ -47,9 +47,9 @@ def _take(lane: str, limit: int) -> bool:
             return False
         now = clock.now()
         cursor.execute(
-            """
+            f"""
             DELETE FROM entry_requests
-             WHERE id IN (SELECT id FROM entry_requests WHERE lane = %s ORDER BY id LIMIT %s)
+             WHERE id IN (SELECT id FROM entry_requests WHERE lane = %s AND {freezing.THAWED} ORDER BY id LIMIT %s)
             RETURNING id, workflow_id, contact_id, trigger::text
             """,
             [lane, limit],
@@ -76,7 +76,7 @@ def _judge(standing: Standing | None, request: Request, now: datetime) -> Candid
     """Whoever would come round again, or has come through too many journeys already, does not enter."""
     trigger = request.trigger
     via = hops.via(trigger)
-    detail = {"by": trigger.get("type", ""), "via": list(via)}
+    detail = {"by": trigger.get("type", ""), "via": list(via), **hops.kept(trigger)}
     if standing is None or standing.version is None or standing.status not in ("live", "paused"):
         return Refusal(request.workflow_id, request.contact_id, None, "not_live", None, detail)
     one = replace(
@@ -92,6 +92,6 @@ def _judge(standing: Standing | None, request: Request, now: datetime) -> Candid
     )
     if standing.status == "paused":
         return refusal(one, "paused", detail)
-    if standing.slug in via or len(via) > hops.MOST:
+    if standing.slug in via or hops.is_too_long(trigger):
         return refusal(one, "loop", detail)
     return one

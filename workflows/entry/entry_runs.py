@@ -14,11 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Exists
 
 from contacts import chaos, clock, doorbell
 from contacts.audiences.preview import Counted, counted
 from contacts.conditions import Sql, compile_condition, parse
 from contacts.conditions.fragment import join
+from contacts.models import Freeze
 from workflows import serializable
 from workflows.definition.schema import Definition
 from workflows.entry import entering
@@ -130,7 +132,9 @@ def enter_slice(*, slice_: int = SLICE, page: int = LOOKED_AT) -> bool:
 
 
 def _running() -> list[EntryRun]:
-    runs = EntryRun.objects.filter(state="running", workflow__status="live")
+    runs = EntryRun.objects.filter(state="running", workflow__status="live").exclude(
+        Exists(Freeze.objects.filter(workflow_id=None, ended_at=None))
+    )
     return list(runs.order_by("id")[:20])
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import transactions
+from contacts import freezing, transactions
 from workflows.entry import date_entries, due_dates, entry_runs, schedules
 
 
@@ -26,11 +26,11 @@ def is_waiting(*, now: datetime) -> bool:
     """Whether there is something to do: for the sweeper."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT EXISTS (SELECT FROM trigger_schedules WHERE next_at <= %(now)s)
+            f"""
+            SELECT {freezing.THAWED} AND (EXISTS (SELECT FROM trigger_schedules WHERE next_at <= %(now)s)
                 OR EXISTS (SELECT FROM date_entries WHERE done_at IS NULL AND due_at <= %(now)s)
                 OR EXISTS (SELECT FROM entry_runs r JOIN workflows w ON w.id = r.workflow_id
-                            WHERE r.state = 'running' AND w.status = 'live')
+                            WHERE r.state = 'running' AND w.status = 'live'))
             """,
             {"now": now},
         )

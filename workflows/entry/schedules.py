@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings as installation
 from django.db import connection
 
-from contacts import chaos
+from contacts import chaos, freezing
 from contacts.wall_clock import choose_zone
 from workflows import versions
 from workflows.entry import entry_runs, recurrence
@@ -39,11 +39,11 @@ def start_due(*, now: datetime) -> bool:
     was one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT s.workflow_id, s.version_id, s.next_at, v.published_at, w.status
               FROM trigger_schedules s JOIN workflow_versions v ON v.id = s.version_id
               JOIN workflows w ON w.id = s.workflow_id
-             WHERE s.kind = 'schedule' AND s.next_at <= %s ORDER BY s.next_at LIMIT 1
+             WHERE s.kind = 'schedule' AND s.next_at <= %s AND {freezing.THAWED} ORDER BY s.next_at LIMIT 1
             """,
             [now],
         )

@@ -94,11 +94,12 @@ def write(outcomes: Sequence[Outcome], *, now: datetime) -> None:
     enrolments are locked before the calls, as the engine does."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.id, (e.trigger -> 'via')::text, w.slug FROM workflow_enrolments e"
+            "SELECT e.id, jsonb_build_object('via', e.trigger -> 'via', 'hops', e.trigger -> 'hops')::text, w.slug"
+            "  FROM workflow_enrolments e"
             " JOIN workflows w ON w.id = e.workflow_id WHERE e.id = ANY(%s) ORDER BY e.id FOR NO KEY UPDATE OF e",
             [sorted(outcome.claim.enrolment_id for outcome in outcomes)],
         )
-        journeys = {enrolment_id: (via, slug) for enrolment_id, via, slug in cursor.fetchall()}
+        journeys = {enrolment_id: (json.loads(led_here), slug) for enrolment_id, led_here, slug in cursor.fetchall()}
         cursor.execute(
             "SELECT id, attempts, contact_id, lane FROM webhook_calls WHERE id = ANY(%s) AND state = 'calling'"
             " ORDER BY id FOR UPDATE",
@@ -177,16 +178,15 @@ def _finish(final: Sequence[Outcome], now: datetime, cursor: Any) -> None:
     )
 
 
-def _event(outcome: Outcome, contact_id: int, via: str | None, slug: str, now: datetime) -> NewEvent:
+def _event(outcome: Outcome, contact_id: int, led_here: Mapping[str, Any], slug: str, now: datetime) -> NewEvent:
     claim = outcome.claim
-    so_far = hops.read(json.loads(via)) if via else ()
     result = {"reason": outcome.reason} if outcome.reason else {"body": outcome.answer}
     return NewEvent(
         type="webhook_failed" if outcome.reason else "webhook_answered",
         occurred_at=now,
         contact=contact_id,
         properties={"workflow": slug, "step": claim.step, "status": outcome.status, **result},
-        context={"via": [*so_far, slug]},
+        context=hops.context(led_here, slug),
         key=f"webhook_call:{claim.public_id}",
         own=True,
     )

@@ -20,10 +20,11 @@ LARGEST = 64 * 1024  # bytes of a body
 _TAG = re.compile(r"\{\{\{?.*?\}?\}\}", re.DOTALL)
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-# the client's own, those that say where a message ends, and what our signature says
+# the client's own, those that say where a message ends, what our signature says, and how far a chain has come
 _RESERVED = frozenset(
     {
         "accept-encoding",
+        "carillon-hops",
         "connection",
         "content-length",
         "expect",

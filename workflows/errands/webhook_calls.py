@@ -1,6 +1,7 @@
 """The calls that steps `call_webhook` ask for: made outside any transaction, written down in one, at least once.
 
-    claim    a lease, committed: a worker that is killed leaves a call that is due again when its lease is over
+    claim    a lease, committed: a worker that is killed leaves a call that is due again when its lease is over; what is
+             more than its journey may call now waits for its turn (`call_turns`)
     call     all of a batch at once (`delivery.outgoing.calls`); the slow ones are waited for by a thread of their own,
              so the lane goes on
     record   `webhook_answers`
@@ -21,11 +22,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from contacts import chaos, doorbell, outside, tracing, transactions
+from contacts import chaos, doorbell, freezing, outside, tracing, transactions
 from delivery.outbox import LANES
 from delivery.outgoing import calls, signatures
 from delivery.outgoing.calls import Answered, Request, Unanswered
-from workflows.errands import webhook_answers
+from workflows.errands import call_turns, webhook_answers
 from workflows.errands.webhook_answers import Claim
 
 BELL = "workflows.call_webhooks"
@@ -33,6 +34,13 @@ BATCH = 50
 MOST_AT_ONCE = 200  # of one process
 PATIENCE = 0.4  # seconds for which the lane waits with a batch
 LEASE_MARGIN = timedelta(seconds=5)
+
+_THAWED = f"{freezing.THAWED} AND workflow_id NOT IN ({freezing.FROZEN_WORKFLOWS})"
+
+LEAVES = freezing.Way(
+    "webhook_calls",
+    "q.state = 'calling' AND q.lease_until > now() AND (%(workflow)s::bigint IS NULL OR q.workflow_id = %(workflow)s)",
+)
 
 _under_way = threading.Semaphore(MOST_AT_ONCE)
 
@@ -55,10 +63,11 @@ class NewCall:
 
 @dataclass(frozen=True)
 class Result:
-    """How far a call has come; `detail` is for the journal."""
+    """How far a call has come; `detail` is for the journal. `turn_at`: it waits for its turn until then."""
 
     is_final: bool
     detail: Mapping[str, Any]
+    turn_at: datetime | None = None
 
 
 def enqueue(new: Sequence[NewCall], *, lane: str, now: datetime) -> None:
@@ -95,13 +104,17 @@ def results(enrolment_ids: Collection[int], step: str) -> dict[int, Result]:
     """How far the last calls of these enrolments at this step have come. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (enrolment_id) enrolment_id, state, status, reason, attempts FROM webhook_calls"
+            "SELECT DISTINCT ON (enrolment_id) enrolment_id, state, status, reason, attempts, due_at FROM webhook_calls"
             " WHERE enrolment_id = ANY(%s) AND step = %s ORDER BY enrolment_id, seq DESC",
             [sorted(enrolment_ids), step],
         )
         return {
-            enrolment_id: Result(state in ("answered", "failed"), _detail(status, reason, attempts))
-            for enrolment_id, state, status, reason, attempts in cursor.fetchall()
+            enrolment_id: Result(
+                state in ("answered", "failed"),
+                _detail(status, reason, attempts),
+                due_at if reason == call_turns.HELD else None,
+            )
+            for enrolment_id, state, status, reason, attempts, due_at in cursor.fetchall()
         }
 
 
@@ -123,13 +136,32 @@ def give_up(waited_for: Sequence[tuple[int, str]], *, now: datetime) -> None:
         )
 
 
+def drop_batch(*, before: datetime, reason: str, now: datetime) -> int:
+    """Calls that were asked for before this instant are not made, in the caller's transaction: who waits for one goes
+    on as if it had failed. Returns how many."""
+    dropped = 0
+    for lane in LANES:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT c.id FROM webhook_calls c LEFT JOIN workflow_enrolments e"
+                "    ON e.id = c.enrolment_id AND e.waiting_since >= %s"
+                " WHERE c.lane = %s AND c.state IN ('queued', 'calling') AND e.id IS NULL"
+                " ORDER BY c.id LIMIT %s FOR UPDATE OF c",
+                [before, lane, BATCH],
+            )
+            found = [call_id for (call_id,) in cursor.fetchall()]
+        _close_unmade([(call_id, reason) for call_id in found], lane, now)
+        dropped += len(found)
+    return dropped
+
+
 def lanes_with_work(*, now: datetime) -> list[str]:
     """The queues on whose lanes calls are due."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT lane FROM unnest(%s::text[]) AS lane WHERE EXISTS ("
             "SELECT FROM webhook_calls c WHERE c.lane = lane.lane AND c.state IN ('queued', 'calling')"
-            " AND c.due_at <= %s)",
+            f" AND c.due_at <= %s AND {_THAWED})",
             [list(LANES), now],
         )
         return [LANES[lane] for (lane,) in cursor.fetchall()]
@@ -169,13 +201,16 @@ def _leave(places: int) -> None:
 
 
 def _claim(lane: str, limit: int, now: datetime) -> tuple[bool, list[Claim]]:
-    """Whether any was due, and those to be made. Who left the step meanwhile needs no answer."""
+    """Whether any was due, and those to be made. Who left the step meanwhile needs no answer; whose journey calls too
+    fast waits."""
     lease_until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS) + LEASE_MARGIN
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT id, public_id::text, enrolment_id, step, method, url, headers::text, body, attempts
-              FROM webhook_calls WHERE lane = %s AND state IN ('queued', 'calling') AND due_at <= %s
+            f"""
+            SELECT id, public_id::text, enrolment_id, step, method, url, headers::text, body, attempts, workflow_id,
+                   reason, due_at
+              FROM webhook_calls
+             WHERE lane = %s AND state IN ('queued', 'calling') AND due_at <= %s AND {_THAWED}
              ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
             """,
             [lane, now, limit],
@@ -190,12 +225,16 @@ def _claim(lane: str, limit: int, now: datetime) -> tuple[bool, list[Claim]]:
         waiting = set(cursor.fetchall())
         claims: list[Claim] = []
         closed: list[tuple[int, str]] = []
-        for call_id, public_id, enrolment_id, step, method, url, headers, body, attempts in rows:
+        asking: dict[int, int] = {}  # call -> journey, of those that have no turn yet
+        for call_id, public_id, enrolment_id, step, method, url, headers, body, attempts, *turn in rows:
             if (enrolment_id, step) not in waiting:
                 closed.append((call_id, "nobody_waits"))
             elif attempts >= settings.WEBHOOK_MAX_ATTEMPTS:
                 closed.append((call_id, "worker_lost"))
             else:
+                journey, reason, due_at = turn
+                if not call_turns.has_turn(reason, due_at, now):
+                    asking[call_id] = journey
                 claims.append(
                     Claim(
                         call_id,
@@ -210,10 +249,17 @@ def _claim(lane: str, limit: int, now: datetime) -> tuple[bool, list[Claim]]:
                         now,
                     )
                 )
+        held = {
+            call_id: now + wait
+            for call_id, wait in zip(asking, call_turns.waits(asking.values(), lane=lane, now=now), strict=True)
+            if wait
+        }
+        call_turns.hold(held, cursor)
+        claims = [claim for claim in claims if claim.id not in held]
         # `due_at` is the end of the lease, so a call whose worker is lost comes due by itself
         cursor.execute(
-            "UPDATE webhook_calls SET state = 'calling', attempts = attempts + 1, lease_until = %s, due_at = %s"
-            " WHERE id = ANY(%s)",
+            "UPDATE webhook_calls SET state = 'calling', attempts = attempts + 1, reason = '', lease_until = %s,"
+            " due_at = %s WHERE id = ANY(%s)",
             [lease_until, lease_until, [claim.id for claim in claims]],
         )
     _close_unmade(closed, lane, now)

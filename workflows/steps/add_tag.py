@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from contacts.audiences import tags
 from workflows.definition import phrases
 from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
+from workflows.entry import hops
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 
@@ -25,10 +27,12 @@ class AddTagConfig(Strict):
 class Tagging:
     tagging: tags.Tagging
     lane: str
+    context: Mapping[str, Any]  # of `tag_added`
 
     @classmethod
     def apply(cls, effects: list[Tagging], now: datetime) -> None:
-        tags.add_tags([effect.tagging for effect in effects], now=now, lane=effects[0].lane)
+        with hops.leading((effect.tagging.contact_id, effect.context) for effect in effects):
+            tags.add_tags([effect.tagging for effect in effects], now=now, lane=effects[0].lane)
 
 
 class AddTag(StepType):
@@ -45,6 +49,14 @@ class AddTag(StepType):
         config: AddTagConfig = prepared
         source = f"workflow:{cohort.workflow_slug}"
         return [
-            Advance(effects=(Tagging(tags.Tagging(member.contact_id, config.tag, source), cohort.lane),))
+            Advance(
+                effects=(
+                    Tagging(
+                        tags.Tagging(member.contact_id, config.tag, source),
+                        cohort.lane,
+                        hops.of_fact(member.trigger, cohort.workflow_slug, now),
+                    ),
+                )
+            )
             for member in cohort.members
         ]

@@ -136,7 +136,8 @@ def _answered(cohort: Cohort, member: Member, result: Result | None, now: dateti
         return Advance(detail={"failed": "no_call"})
     if result.is_final:
         return Advance(detail=result.detail)
-    give_up_at = (member.waiting_since or now) + PATIENCE
+    # who waits for the journey's own rate is not given up: the call is made yet
+    give_up_at = (result.turn_at or member.waiting_since or now) + PATIENCE
     if now < give_up_at:
         return KeepWaiting(give_up_at)
     return Advance(detail={"failed": "no_answer_in_time"}, effects=(GivingUp(member.enrolment_id, cohort.step),))
@@ -166,7 +167,7 @@ def _call(cohort: Cohort, member: Member, profile: Profile, config: CallWebhookC
         lane=cohort.lane,
         method=config.method,
         url=filled.url,
-        headers=filled.headers,
+        headers={**filled.headers, **hops.header(member.trigger)},
         body=filled.body,
     )
     return WaitUntil(now + PATIENCE, effects=(Calling(call),))

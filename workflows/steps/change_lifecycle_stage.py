@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.shown import Shown
 from workflows.definition.strict import Strict
+from workflows.entry import hops
 from workflows.steps.base import Advance, Cohort, Outcome, StepType
 
 
@@ -26,6 +27,7 @@ class StageMove:
     step: str
     source: str
     lane: str
+    context: Mapping[str, Any]  # of `lifecycle_changed`
 
     @classmethod
     def apply(cls, effects: list[StageMove], now: datetime) -> None:
@@ -33,15 +35,16 @@ class StageMove:
         groups: dict[tuple[str, str, str], list[int]] = {}
         for effect in effects:
             groups.setdefault((effect.to, effect.step, effect.source), []).append(effect.contact_id)
-        for (to, step, source), contact_ids in sorted(groups.items()):
-            stages.move(
-                contact_ids=contact_ids,
-                to_stage=to,
-                reason=f"step {step}",
-                source=source,
-                now=now,
-                lane=effects[0].lane,
-            )
+        with hops.leading((effect.contact_id, effect.context) for effect in effects):
+            for (to, step, source), contact_ids in sorted(groups.items()):
+                stages.move(
+                    contact_ids=contact_ids,
+                    to_stage=to,
+                    reason=f"step {step}",
+                    source=source,
+                    now=now,
+                    lane=effects[0].lane,
+                )
 
 
 class ChangeLifecycleStage(StepType):
@@ -63,6 +66,17 @@ class ChangeLifecycleStage(StepType):
         config: StageConfig = prepared
         source = f"workflow:{cohort.workflow_slug}"
         return [
-            Advance(effects=(StageMove(member.contact_id, config.to, cohort.step, source, cohort.lane),))
+            Advance(
+                effects=(
+                    StageMove(
+                        member.contact_id,
+                        config.to,
+                        cohort.step,
+                        source,
+                        cohort.lane,
+                        hops.of_fact(member.trigger, cohort.workflow_slug, now),
+                    ),
+                )
+            )
             for member in cohort.members
         ]

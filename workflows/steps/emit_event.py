@@ -71,8 +71,7 @@ class EmitEvent(StepType):
         config: EmitEventConfig = prepared
         outcomes: list[Outcome] = []
         for member in cohort.members:
-            via = hops.onward(member.trigger, cohort.workflow_slug)
-            if via is None:
+            if hops.onward(member.trigger, cohort.workflow_slug) is None:
                 outcomes.append(Advance(detail={"skipped": "loop", "journeys": hops.MOST}))
                 continue
             properties: Mapping[str, Any] = filled(config.properties, member.trigger)
@@ -81,7 +80,7 @@ class EmitEvent(StepType):
                 occurred_at=now,
                 contact=member.contact_id,
                 properties=properties,
-                context={"via": via},
+                context=hops.context(member.trigger, cohort.workflow_slug),
                 key=f"enrolment:{member.enrolment_id}:{member.seq}",
                 own=True,
             )

@@ -86,6 +86,7 @@ def _one(cohort: Cohort, member: Member, slug: str, workflow_id: int, now: datet
         "event_id": None,
         "occurred_at": now.isoformat(),
         "properties": member.trigger.get("properties", {}),
+        **hops.kept(member.trigger),
         "via": via,
     }
     return Advance(effects=(Request(workflow_id, member.contact_id, cohort.lane, json.dumps(trigger)),))

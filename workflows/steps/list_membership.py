@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,7 +12,8 @@ from workflows.definition import phrases
 from workflows.definition.problems import Problem
 from workflows.definition.shown import Shown
 from workflows.definition.strict import Name, Strict
-from workflows.steps.base import Advance, Cohort, Effect, Outcome, StepType
+from workflows.entry import hops
+from workflows.steps.base import Advance, Cohort, Effect, Member, Outcome, StepType
 
 
 class ListConfig(Strict):
@@ -25,10 +26,12 @@ class ListConfig(Strict):
 class Joining:
     place: lists.Place
     lane: str
+    context: Mapping[str, Any]  # of `list_joined`
 
     @classmethod
     def apply(cls, effects: list[Joining], now: datetime) -> None:
-        lists.join([effect.place for effect in effects], now=now, lane=effects[0].lane)
+        with hops.leading((effect.place.contact_id, effect.context) for effect in effects):
+            lists.join([effect.place for effect in effects], now=now, lane=effects[0].lane)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Leaving:
 class _ListStep(StepType):
     Config = ListConfig
 
-    def effect(self, place: lists.Place, lane: str) -> Effect:
+    def effect(self, place: lists.Place, cohort: Cohort, member: Member, now: datetime) -> Effect:
         raise NotImplementedError
 
     def problems(self, config: ListConfig, step: str) -> Iterable[Problem]:
@@ -57,7 +60,7 @@ class _ListStep(StepType):
             return [Advance(detail={"skipped": "no_list", "list": config.list}) for _ in cohort.members]
         source = f"workflow:{cohort.workflow_slug}"
         return [
-            Advance(effects=(self.effect(lists.Place(member.contact_id, config.list, source), cohort.lane),))
+            Advance(effects=(self.effect(lists.Place(member.contact_id, config.list, source), cohort, member, now),))
             for member in cohort.members
         ]
 
@@ -71,8 +74,8 @@ class AddToList(_ListStep):
     def sentence(self, config: ListConfig) -> str:
         return f"Put the contact on the list {phrases.quoted(config.list)}"
 
-    def effect(self, place: lists.Place, lane: str) -> Effect:
-        return Joining(place, lane)
+    def effect(self, place: lists.Place, cohort: Cohort, member: Member, now: datetime) -> Effect:
+        return Joining(place, cohort.lane, hops.of_fact(member.trigger, cohort.workflow_slug, now))
 
 
 class RemoveFromList(_ListStep):
@@ -84,5 +87,5 @@ class RemoveFromList(_ListStep):
     def sentence(self, config: ListConfig) -> str:
         return f"Take the contact off the list {phrases.quoted(config.list)}"
 
-    def effect(self, place: lists.Place, lane: str) -> Effect:
-        return Leaving(place, lane)
+    def effect(self, place: lists.Place, cohort: Cohort, member: Member, now: datetime) -> Effect:
+        return Leaving(place, cohort.lane)

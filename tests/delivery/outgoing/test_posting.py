@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.urls import reverse
 
 from analytics.health import alerts_sources
-from contacts import clock, doorbell, merging, transactions
+from contacts import clock, doorbell, events, hops, merging, transactions
 from contacts.models import Contact, ContactEvent
 from contacts.privacy import erasing, restricting
 from delivery import retention, sweep, trouble
@@ -308,3 +308,47 @@ def test_the_log_is_kept_for_a_time(server, settings):
     settings.WEBHOOK_DELIVERY_RETENTION = "P30D"
     retention.prune_batch()
     assert not EndpointDelivery.objects.exists()
+
+
+# -- chains ------------------------------------------------------------------------------------------------------------
+
+
+def carrying(context: dict, *, own: bool = False) -> None:
+    """An event with this context, of ours or as a producer sends it."""
+    contact = journeys.contact(external_id="u1")
+    event = events.NewEvent("signed_up", None, contact.pk, {}, context, own=own)
+    source = events.OWN if own else "api"
+    transactions.run(lambda now: events.record_batch([event], source=source, now=now))
+
+
+@pytest.mark.parametrize(
+    ("context", "own", "said"),
+    [
+        ({}, False, "1"),
+        ({"carillon_hops": 4}, False, "5"),
+        ({"via": ["a", "b"]}, True, "3"),
+        ({"via": ["a", "b"], "carillon_hops": 4}, True, "7"),
+        ({"via": ["a", "b"]}, False, "1"),
+        ({"carillon_hops": "4"}, False, "1"),
+    ],
+)
+def test_a_call_says_how_many_journeys_and_calls_led_to_it(server, context, own, said):
+    add(server.url)
+    carrying(context, own=own)
+    post()
+    assert [got.headers["carillon-hops"] for got in server.got] == [said]
+
+
+def test_a_ping_is_the_first_call_of_its_chain(server):
+    made = add(server.url)
+    transactions.run(lambda now: hearing.ping(made.id, now=now))
+    post()
+    assert server.got[0].headers["carillon-hops"] == "1"
+
+
+def test_what_stands_at_the_end_of_a_chain_is_told_to_nobody_and_the_log_says_why(server):
+    add(server.url)
+    carrying({"carillon_hops": hops.MOST})
+    post()
+    assert server.got == []
+    assert (only().state, only().reason) == ("failed", "loop")

@@ -68,13 +68,15 @@ def _asked(admin: JourneyAdmin, workflow: Workflow) -> dict[str, Any]:
     with phrases.calling_stages(stages.labels()):
         changes = list(diff(live.definition, draft)) if live else []
         starts = trigger_sentence(mapping(draft.get("entry")).get("trigger"))
-    bars = [problem for problem in problem_rows(draft) if problem["severity"] == "error"]
+    found = problem_rows(draft)
+    bars = [problem for problem in found if problem["severity"] == "error"]
     tried = None if bars else admin.brought_in_by(workflow, now=clock.now())
     return {
         "workflow": workflow,
         "live": live,
         "next_version": live.number + 1 if live else 1,
         "problems": bars,
+        "circles": [problem for problem in found if problem["code"] == "cycle"],
         "changes": [change.sentence for change in changes[:SHOWN]],
         "more": max(0, len(changes) - SHOWN),
         "same": live is not None and publishing.definition_hash(draft) == live.definition_hash,
