@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -21,6 +21,7 @@ from contacts.api.shapes import ContactPage
 from contacts.audiences import lists, tags
 from contacts.audiences.lists import Place
 from contacts.audiences.naming import Refused
+from contacts.audiences.sizes import Size, exact_size, sizes
 from contacts.audiences.tags import Tagging
 from contacts.collect.parsing import BatchJSONParser, elements
 from contacts.faults import Fault
@@ -46,8 +47,11 @@ Result = TypeVar("Result")
 
 
 class TagShape(serializers.Serializer[Any]):
+    """`contacts`: how many have it; about how many where `estimated`, which is in lists alone and beyond 10,000."""
+
     name = serializers.CharField()
     contacts = serializers.IntegerField()
+    estimated = serializers.BooleanField()
 
 
 class TagPage(Page):
@@ -55,12 +59,13 @@ class TagPage(Page):
 
 
 class ListShape(serializers.Serializer[Any]):
-    """`members`: how many contacts are in it."""
+    """`members`: how many contacts are in it; about how many where `estimated`, as with tags."""
 
     slug = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
     members = serializers.IntegerField()
+    estimated = serializers.BooleanField()
     created_at = serializers.DateTimeField()
 
 
@@ -91,6 +96,8 @@ class PlacesShape(serializers.Serializer[Any]):
 
 
 _TAG = {"application/json": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}}
+_NAMES = {kind: {"type": "string"} for kind in _NAMED_BY}
+_NAME = {"type": "object", "properties": _NAMES, "minProperties": 1, "maxProperties": 1}
 _PLACES = {
     "application/json": {
         "type": "object",
@@ -98,12 +105,7 @@ _PLACES = {
         "properties": {
             name: {
                 "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {kind: {"type": "string"} for kind in _NAMED_BY},
-                    "minProperties": 1,
-                    "maxProperties": 1,
-                },
+                "items": {"anyOf": [_NAME, {"description": "Rejected by its index."}]},
             }
             for name in ("add", "remove")
         },
@@ -117,7 +119,7 @@ class TagList(APIView):
     @extend_schema(operation_id="tags_list", responses=TagPage, parameters=PAGED)
     def get(self, request: Request) -> Response:
         """The newest first."""
-        return _paged(self, Tag.objects.all(), request, _tag_shapes)
+        return _paged(self, Tag.objects.all(), request, lambda found: sized("tag", found, _tag_shape))
 
     @extend_schema(
         operation_id="tags_create",
@@ -128,7 +130,7 @@ class TagList(APIView):
         """Have a tag that nobody has yet (201), or find it (200). Tags also come to be when contacts get them."""
         name = _tag_name(request.data)
         tag, created = transactions.run(lambda now: Tag.objects.get_or_create(name=name))
-        return Response(_tag_shapes([tag])[0], status=201 if created else 200)
+        return Response(_tag_shape(tag), status=201 if created else 200)
 
 
 class TagDetail(APIView):
@@ -136,7 +138,7 @@ class TagDetail(APIView):
 
     @extend_schema(responses=TagShape)
     def get(self, request: Request, name: str) -> Response:
-        return Response(_tag_shapes([_tag(name)])[0])
+        return Response(_tag_shape(_tag(name)))
 
     @extend_schema(request=_TAG, responses=TagShape)
     def patch(self, request: Request, name: str) -> Response:
@@ -146,7 +148,7 @@ class TagDetail(APIView):
         if "\x00" in name:
             raise Http404
         written(lambda now: tags.rename(name, new_name, source="api", now=now), "The tag is not valid.")
-        return Response(_tag_shapes([_tag(new_name)])[0])
+        return Response(_tag_shape(_tag(new_name)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
@@ -187,14 +189,14 @@ class ListList(APIView):
     @extend_schema(operation_id="lists_list", responses=ListPage, parameters=PAGED)
     def get(self, request: Request) -> Response:
         """The newest first."""
-        return _paged(self, List.objects.all(), request, _list_shapes)
+        return _paged(self, List.objects.all(), request, lambda found: sized("list", found, _list_shape))
 
     @extend_schema(operation_id="lists_create", request=Written, responses={201: ListShape})
     def post(self, request: Request) -> Response:
         body = said(request.data, {"slug", "name", "description"})
         given = {name: body.get(name, "") for name in ("slug", "name", "description")}
         written(lambda now: lists.create(**given, now=now), "The list is not valid.")
-        return Response(_list_shapes([List.objects.get(slug=given["slug"])])[0], status=201)
+        return Response(_list_shape(_list(given["slug"])), status=201)
 
 
 class ListDetail(APIView):
@@ -202,13 +204,13 @@ class ListDetail(APIView):
 
     @extend_schema(responses=ListShape)
     def get(self, request: Request, slug: str) -> Response:
-        return Response(_list_shapes([_list(slug)])[0])
+        return Response(_list_shape(_list(slug)))
 
     @extend_schema(request=Written, responses=ListShape)
     def patch(self, request: Request, slug: str) -> Response:
         body = said(request.data, {"name", "description"})
         written(lambda now: lists.change(slug, **body), "The list is not valid.")
-        return Response(_list_shapes([_list(slug)])[0])
+        return Response(_list_shape(_list(slug)))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:
@@ -268,6 +270,11 @@ def written(work: Callable[[datetime], Result], detail: str) -> Result:
         raise BadRequest(detail, error.faults) from error
 
 
+def sized(of: str, found: Sequence[Any], shape: Callable[[Any, Size], dict[str, Any]]) -> list[dict[str, Any]]:
+    size = sizes(of, [row.pk for row in found])
+    return [shape(row, size[row.pk]) for row in found]
+
+
 def members_page(view: APIView, members: QuerySet[Any], request: Request) -> Response:
     """A page of the contacts of rows with a `contact_id`."""
 
@@ -308,29 +315,21 @@ def _list(slug: str) -> List:
     return found
 
 
-def _tag_shapes(found: Sequence[Tag]) -> list[dict[str, Any]]:
-    counts = _counts(ContactTag.objects.filter(tag__in=found), "tag_id")
-    return [{"name": tag.name, "contacts": counts.get(tag.pk, 0)} for tag in found]
+def _tag_shape(tag: Tag, size: Size | None = None) -> dict[str, Any]:
+    size = size or exact_size("tag", tag.pk)
+    return {"name": tag.name, "contacts": size.number, "estimated": size.estimated}
 
 
-def _list_shapes(found: Sequence[List]) -> list[dict[str, Any]]:
-    counts = _counts(ListMember.objects.filter(list__in=found), "list_id")
-    return [
-        {
-            "slug": each.slug,
-            "name": each.name,
-            "description": each.description,
-            "members": counts.get(each.pk, 0),
-            "created_at": each.created_at,
-        }
-        for each in found
-    ]
-
-
-def _counts(rows: QuerySet[Any], by: str) -> dict[int, int]:
-    """Of the living: what the survivor of a merge had already stays with the contact that was absorbed."""
-    counted = rows.filter(contact_id__in=living().values("pk"))
-    return dict(counted.values_list(by).annotate(number=Count("pk")).order_by())
+def _list_shape(row: List, size: Size | None = None) -> dict[str, Any]:
+    size = size or exact_size("list", row.pk)
+    return {
+        "slug": row.slug,
+        "name": row.name,
+        "description": row.description,
+        "members": size.number,
+        "estimated": size.estimated,
+        "created_at": row.created_at,
+    }
 
 
 def _changed(

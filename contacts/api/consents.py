@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import consent, opt_in, transactions
+from contacts.api.texts import Text
 from contacts.collect.people import WHOLE_MARKETING
 from contacts.consent import ALL_TOPICS, CATEGORIES, DENIED, GRANTED, Consent
 from contacts.faults import Fault
@@ -51,7 +52,7 @@ class NewConsent(serializers.Serializer[Any]):
     """`evidence`: what proves it, as JSON: `ip`, `policy_version`, `form`, `wording`, `at`, or whatever else does."""
 
     category = serializers.ChoiceField(choices=CATEGORIES)
-    topic = serializers.CharField(default=WHOLE_MARKETING, validators=[_name])
+    topic = Text(default=WHOLE_MARKETING, validators=[_name])
     state = serializers.ChoiceField(choices=(GRANTED, DENIED))
     evidence = serializers.DictField(default=dict)
 
@@ -64,9 +65,7 @@ class NewConsent(serializers.Serializer[Any]):
 class NewOptIn(serializers.Serializer[Any]):
     """`topics`: empty for all marketing. `evidence`: the form that asked, its wording, the address it came from."""
 
-    topics = serializers.ListField(
-        child=serializers.CharField(validators=[_name]), default=list, max_length=MOST_TOPICS
-    )
+    topics = serializers.ListField(child=Text(validators=[_name]), default=list, max_length=MOST_TOPICS)
     evidence = serializers.DictField(default=dict)
 
 

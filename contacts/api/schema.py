@@ -41,7 +41,8 @@ _FAULT = {
     "properties": {"loc": {"type": "array", "items": {"type": ["string", "integer"]}}, "msg": _TEXT, "code": _TEXT},
 }
 _NULLABLE = {"type": ["string", "null"]}
-_CONSENT = {"type": "string", "enum": ["granted", "denied"]}
+_IDENTIFIER = {"type": ["string", "integer", "null"]}
+_CONSENT = {"enum": ["granted", "denied", None]}
 _CAP = {"type": ["integer", "null"], "minimum": 0}
 PERSON = {
     "application/json": {
@@ -49,19 +50,19 @@ PERSON = {
         "description": "What is not said stays as it is.",
         "additionalProperties": False,
         "properties": {
-            **dict.fromkeys(("external_id", "anonymous_id"), _NULLABLE),
+            **dict.fromkeys(("external_id", "anonymous_id"), _IDENTIFIER),
             "email": {**_NULLABLE, "format": "email"},
             **dict.fromkeys(("phone", "timezone", "locale", "region", "owner_email"), _NULLABLE),
-            "attributes": {"type": "object", "description": "Merged; a null removes the attribute."},
-            "tags": {"type": "array", "items": _TEXT, "description": "Added to those that are there."},
-            "lists": {"type": "array", "items": _TEXT, "description": "Slugs of lists that they join."},
+            "attributes": {"type": ["object", "null"], "description": "Merged; a null removes the attribute."},
+            "tags": {"type": ["array", "null"], "items": _TEXT, "description": "Added to those that are there."},
+            "lists": {"type": ["array", "null"], "items": _TEXT, "description": "Slugs of lists that they join."},
             "frequency_cap": {"type": ["object", "null"], "properties": {"per_day": _CAP, "per_week": _CAP}},
             "consents": {
-                "type": "object",
+                "type": ["object", "null"],
                 "properties": {
                     "tracking": _CONSENT,
                     "marketing": {
-                        "type": "object",
+                        "type": ["object", "null"],
                         "description": "By topic; `all` is the whole of it.",
                         "additionalProperties": _CONSENT,
                     },
@@ -151,7 +152,7 @@ def describe_events(result: dict[str, Any], generator: Any, request: Any, public
                                 },
                                 "lane": {"type": "string", "enum": list(LANES), "default": LANES[0]},
                                 "sent_at": {
-                                    "oneOf": [{**_TEXT, "format": "date-time"}, {"type": "number"}],
+                                    "oneOf": [{**_TEXT, "format": "date-time"}, {"type": ["number", "null"]}],
                                     "description": "By the sender's clock: `occurred_at` is corrected by as much as it "
                                     "is wrong. More than 24 hours back it is taken for a late delivery instead.",
                                 },

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from contacts.api.audiences import PAGED, READ_WRITE, Written, members_page, said, written
 from contacts.api.shapes import ContactPage, ContactShape
 from contacts.audiences import preview, segments
+from contacts.audiences.sizes import COUNTED, size_of
 from contacts.conditions import BadCondition, explain, parse
 from contacts.models import Contact, Segment, SegmentMember
 from contacts.paging import NewestFirst, Page
@@ -25,7 +26,8 @@ NOT_VALID = "The segment is not valid."
 
 class SegmentShape(serializers.Serializer[Any]):
     """`state`: building (being filled, `progress` says how far; nobody is told) or live. `sentence`: the condition in
-    English. `swept_at`: the last look for what only time changed."""
+    English. `members`: about how many where `estimated`, which is in the list alone and beyond 10,000. `swept_at`: the
+    last look for what only time changed."""
 
     slug = serializers.CharField()
     name = serializers.CharField()
@@ -35,6 +37,7 @@ class SegmentShape(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=["building", "live"])
     progress = serializers.FloatField()
     members = serializers.IntegerField()
+    estimated = serializers.BooleanField()
     moves_with_time = serializers.BooleanField()
     swept_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -72,7 +75,7 @@ class SegmentList(APIView):
         """The newest first."""
         paginator = NewestFirst()
         page = paginator.paginate_queryset(Segment.objects.all(), request, view=self)
-        return paginator.get_paginated_response(_shapes(page or []))
+        return paginator.get_paginated_response(_shapes(page or [], exactly=False))
 
     @extend_schema(operation_id="segments_create", request=SegmentWritten, responses={201: SegmentShape})
     def post(self, request: Request) -> Response:
@@ -148,8 +151,14 @@ def _segment(slug: str) -> Segment:
     return found
 
 
-def _shapes(found: Sequence[Segment]) -> list[dict[str, Any]]:
-    standings = segments.standings([each.slug for each in found])
+def _shapes(found: Sequence[Segment], *, exactly: bool = True) -> list[dict[str, Any]]:
+    upto = None if exactly else COUNTED + 1
+    standings = segments.standings([each.slug for each in found], count_to=upto)
+    size = {
+        each.slug: size_of("segment", each.pk, standings[each.slug].members, upto)
+        for each in found
+        if each.slug in standings
+    }
     return [
         {
             "slug": each.slug,
@@ -159,7 +168,8 @@ def _shapes(found: Sequence[Segment]) -> list[dict[str, Any]]:
             "sentence": _sentence(each),
             "state": each.state,
             "progress": standings[each.slug].progress,
-            "members": standings[each.slug].members,
+            "members": size[each.slug].number,
+            "estimated": size[each.slug].estimated,
             "moves_with_time": each.moves_with_time,
             "swept_at": each.swept_at,
             "created_at": each.created_at,

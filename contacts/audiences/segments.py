@@ -70,7 +70,7 @@ def create(*, slug: str, name: str, condition: object, description: str = "", no
     authority.require("contacts.add_segment")
     faults = slug_faults(slug) + name_faults(name) + description_faults(description)
     _hold()
-    if slug in RESERVED:
+    if isinstance(slug, str) and slug in RESERVED:
         faults.append(Fault("reserved", "is a word of the API", ("slug",)))
     if not faults and slug in _slugs():
         faults = [Fault("taken", "is the slug of another segment", ("slug",))]

@@ -10,6 +10,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
+from contacts.audiences import sizes
+from contacts.audiences.sizes import COUNTED
 from contacts.models import Contact, ContactEvent
 from contacts.pages.contacts import contact_ids_of, full_name, names_of
 
@@ -17,7 +19,6 @@ SHOWN = 50
 FOUND = 500  # contacts that a search looks at
 LOOKED_AT = 50_000  # newest events among which comings and goings are sought: there is no index on the type alone
 LATELY = 12
-COUNTED = 10_000
 # what the survivor of a merge had already stays with the contact that was absorbed
 _LIVING = "EXISTS (SELECT FROM contacts c WHERE c.id = m.contact_id AND c.merged_into_id IS NULL)"
 
@@ -81,14 +82,7 @@ def members_page(of: str, id: int, *, search: str = "", before: int = 0) -> Memb
 
 def counts(of: str, ids: Sequence[int]) -> dict[int, int]:
     """Members of each of these, counted no further than just beyond COUNTED. One statement."""
-    if not ids:
-        return {}
-    table, column, _ = _TABLES[of]
-    # an id each, not a column of them: the planner knows which of them are large, and does not take all for middling
-    one = f"SELECT %s::bigint, count(*) FROM (SELECT FROM {table} m WHERE {column} = %s AND {_LIVING} LIMIT %s) n"
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([one] * len(ids)), [each for id in ids for each in (id, id, COUNTED + 1)])
-        return dict(cursor.fetchall())
+    return sizes.counts(of, ids, upto=COUNTED + 1)
 
 
 def counted(count: int) -> str:

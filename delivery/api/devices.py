@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.texts import Text
 from contacts.living import find
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
@@ -34,8 +35,8 @@ class DeviceShape(serializers.ModelSerializer[PushDevice]):
 
 
 class KeysInput(serializers.Serializer[Any]):
-    p256dh = serializers.CharField(max_length=200)
-    auth = serializers.CharField(max_length=100)
+    p256dh = Text(max_length=200)
+    auth = Text(max_length=100)
 
 
 class DeviceInput(serializers.Serializer[Any]):
@@ -43,9 +44,9 @@ class DeviceInput(serializers.Serializer[Any]):
     app's registration token)."""
 
     kind = serializers.ChoiceField(devices.KINDS)
-    target = serializers.CharField(max_length=devices.LONGEST_TARGET)
+    target = Text(max_length=devices.LONGEST_TARGET)
     keys = KeysInput(required=False)
-    agent = serializers.CharField(max_length=devices.LONGEST_AGENT, allow_blank=True, default="")
+    agent = Text(max_length=devices.LONGEST_AGENT, allow_blank=True, default="")
 
 
 class Devices(ListAPIView[PushDevice]):

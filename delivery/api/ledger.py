@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import clock, identifiers, transactions
+from contacts.api.texts import Text
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.models import Contact, ContactIdentity
@@ -32,6 +33,9 @@ READ_OR_CHANGE: Mapping[str, str] = {"GET": "delivery:read", "POST": "admin"}
 REASONS = ("manual", "unsubscribe", "hard_bounce", "soft_bounce", "complaint", "provider")
 
 
+STATE_FIELDS = ("state", "reason", "provider", "provider_code", "provider_said", "changed_at")
+
+
 class MessageSerializer(serializers.ModelSerializer[Message]):
     """A message with its state, which `Messages` reads for a whole page at once."""
 
@@ -40,12 +44,18 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     template = serializers.CharField(source="template_version.template.slug")
     template_version = serializers.IntegerField(source="template_version.number")
     workflow = serializers.SerializerMethodField()
+    state = serializers.CharField(default=None)
+    reason = serializers.CharField(default=None, allow_null=True)
+    provider = serializers.CharField(default=None, allow_null=True)
+    provider_code = serializers.IntegerField(default=None, allow_null=True)
+    provider_said = serializers.CharField(default=None, allow_null=True)
+    changed_at = serializers.DateTimeField(default=None, allow_null=True)
 
     class Meta:
         model = Message
         fields = [
             "id", "contact", "channel", "workflow", "step", "template", "template_version", "message_class", "topic",
-            "priority", "lane", "created_at",
+            "priority", "lane", "created_at", *STATE_FIELDS,
         ]  # fmt: skip
 
     def get_workflow(self, message: Message) -> str | None:
@@ -53,7 +63,8 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         return about.get("workflow") if isinstance(about, dict) else None
 
     def to_representation(self, message: Message) -> dict[str, Any]:
-        return super().to_representation(message) | self.context["states"].get(message.pk, {})
+        vars(message).update(self.context["states"].get(message.pk, {}))
+        return super().to_representation(message)
 
 
 @extend_schema_view(
@@ -105,7 +116,7 @@ def _wanted(asked: Mapping[str, str]) -> list[Q]:
             later = SendLogEntry.objects.filter(message=OuterRef("message"), kind="replayed", id__gt=OuterRef("id"))
             words = SendLogEntry.objects.filter(~Exists(later), kind=state)
             wanted.append(Q(pk__in=words.values("message_id")))
-    if contact := asked.get("contact"):
+    if (contact := asked.get("contact")) is not None:
         wanted.append(Q(contact_id__in=Contact.objects.filter(public_id=_uuid(contact)).values("pk")))
     for name, kind in (("external_id", "external_id"), ("email", "email"), ("address", "email")):
         if value := asked.get(name):
@@ -128,12 +139,12 @@ def _uuid(text: str) -> str:
 
 
 def _states(message_ids: list[int]) -> dict[int, dict[str, Any]]:
-    names = ("state", "reason", "provider", "provider_code", "provider_said", "changed_at")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT message_id, {', '.join(names)} FROM message_states WHERE message_id = ANY(%s)", [message_ids]
+            f"SELECT message_id, {', '.join(STATE_FIELDS)} FROM message_states WHERE message_id = ANY(%s)",
+            [message_ids],
         )
-        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in cursor.fetchall()}
+        return {row[0]: dict(zip(STATE_FIELDS, row[1:], strict=True)) for row in cursor.fetchall()}
 
 
 WHY_NOT_AGAIN: Mapping[str, str] = {
@@ -180,8 +191,8 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
 class NewSuppressionSerializer(serializers.Serializer[Any]):
     """`address`: an e-mail address or a telephone number."""
 
-    address = serializers.CharField(max_length=320)
-    scope = serializers.CharField(max_length=100, default=suppression.ALL)
+    address = Text(max_length=320)
+    scope = Text(max_length=100, default=suppression.ALL)
     reason = serializers.ChoiceField(choices=REASONS, default="manual")
 
     def validate_address(self, address: str) -> str:

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.texts import Text
 from contacts.audiences import segments
 from contacts.audiences.naming import Refused
 from contacts.conditions import compile_condition, parse
@@ -40,8 +41,8 @@ class PreviewInput(Draft):
     theirs. `trigger` (or `event`): the properties of what starts the journey. Words that are given take the place of
     the live version's."""
 
-    contact = serializers.CharField(max_length=LONGEST_NAME, allow_blank=True, default="")
-    locale = serializers.CharField(max_length=LONGEST_LOCALE, allow_blank=True, default=None, allow_null=True)
+    contact = Text(max_length=LONGEST_NAME, allow_blank=True, default="")
+    locale = Text(max_length=LONGEST_LOCALE, allow_blank=True, default=None, allow_null=True)
     trigger = serializers.DictField(default=None, allow_null=True)
     event = serializers.DictField(default=None, allow_null=True)
 
@@ -67,7 +68,7 @@ class MissingInput(serializers.Serializer[Any]):
     """`audience`: a condition; without one, everybody. `event`: the type of the event that starts the journey."""
 
     audience = serializers.JSONField(default=None, allow_null=True)
-    event = serializers.CharField(max_length=200, default="", allow_blank=True)
+    event = Text(max_length=200, default="", allow_blank=True)
 
 
 class GapShape(serializers.Serializer[Any]):
@@ -92,9 +93,9 @@ class MissingShape(serializers.Serializer[Any]):
 class TestInput(serializers.Serializer[Any]):
     """`to`: a list of addresses; one alone may stand without a list."""
 
-    to = serializers.ListField(child=serializers.CharField(max_length=LONGEST_NAME), min_length=1, max_length=20)
-    contact = serializers.CharField(max_length=LONGEST_NAME, allow_blank=True, default="")
-    locale = serializers.CharField(max_length=LONGEST_LOCALE, allow_blank=True, default=None, allow_null=True)
+    to = serializers.ListField(child=Text(max_length=LONGEST_NAME), min_length=1, max_length=20)
+    contact = Text(max_length=LONGEST_NAME, allow_blank=True, default="")
+    locale = Text(max_length=LONGEST_LOCALE, allow_blank=True, default=None, allow_null=True)
     trigger = serializers.DictField(default=None, allow_null=True)
 
 

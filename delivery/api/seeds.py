@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.texts import Text
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
 from delivery.authoring import seeds
@@ -19,9 +20,9 @@ from delivery.models import SeedAddress
 
 
 class SeedInput(serializers.Serializer[Any]):
-    email = serializers.CharField(max_length=320)
-    locale = serializers.CharField(max_length=35, allow_blank=True, default="")
-    note = serializers.CharField(max_length=seeds.LONGEST_NOTE, allow_blank=True, default="")
+    email = Text(max_length=320)
+    locale = Text(max_length=35, allow_blank=True, default="")
+    note = Text(max_length=seeds.LONGEST_NOTE, allow_blank=True, default="")
 
 
 class SeedShape(serializers.ModelSerializer[SeedAddress]):

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.texts import Slug
 from contacts.paging import NewestFirst
 from delivery.api.templates import body_of, find, problem, writer
 from delivery.authoring import templates
@@ -63,7 +64,7 @@ class Outdated(serializers.Serializer[Any]):
 class RefreshInput(serializers.Serializer[Any]):
     """`templates`: which; without them all that were made with an older version."""
 
-    templates = serializers.ListField(child=serializers.SlugField(), max_length=500, required=False, default=list)
+    templates = serializers.ListField(child=Slug(), max_length=500, required=False, default=list)
 
 
 class Refreshed(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from contacts import transactions
 from contacts.api.freshness import IF_MATCH, check_match
 from contacts.api.merges import Conflict
+from contacts.api.texts import Slug, Text
 from contacts.faults import Fault
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
@@ -39,10 +40,10 @@ class Draft(serializers.Serializer[Any]):
     `locales`: {"de": {subject, preheader, html, text, source}, …}; what a language does not have is the default one's.
     `options`: {"utm": bool, "allow_personal": [name]}."""
 
-    subject = serializers.CharField(max_length=1000, allow_blank=True, default="")
-    preheader = serializers.CharField(max_length=1000, allow_blank=True, default="")
-    html = serializers.CharField(max_length=LONGEST_PART, allow_blank=True, default="", trim_whitespace=False)
-    text = serializers.CharField(max_length=LONGEST_PART, allow_blank=True, default="", trim_whitespace=False)
+    subject = Text(max_length=1000, allow_blank=True, default="")
+    preheader = Text(max_length=1000, allow_blank=True, default="")
+    html = Text(max_length=LONGEST_PART, allow_blank=True, default="", trim_whitespace=False)
+    text = Text(max_length=LONGEST_PART, allow_blank=True, default="", trim_whitespace=False)
     source = serializers.DictField(default=dict)
     locales = serializers.DictField(child=serializers.DictField(), default=dict)
     options = serializers.DictField(default=dict)
@@ -71,11 +72,11 @@ class WordsInput(Draft):
     """A template as it is written. `kind`: message, layout or partial; it never changes. `locale`: the language that
     these words are in; of a template that is there only that language is written, and all others stay as they are."""
 
-    slug = serializers.SlugField(max_length=100)
-    name = serializers.CharField(max_length=200, required=False, default="")
+    slug = Slug(max_length=100)
+    name = Text(max_length=200, required=False, default="")
     channel = serializers.ChoiceField(["email", "sms", "push"], default="email")
     kind = serializers.ChoiceField(KINDS, required=False, default="")
-    locale = serializers.CharField(max_length=languages.LONGEST, required=False, allow_blank=True, allow_null=True)
+    locale = Text(max_length=languages.LONGEST, required=False, allow_blank=True, allow_null=True)
 
     def validate_locale(self, locale: str | None) -> str:
         if locale and not languages.canonical(locale):
@@ -86,7 +87,7 @@ class WordsInput(Draft):
 class RewriteInput(WordsInput):
     """The same, of a template that is there: the address says which."""
 
-    slug = None
+    slug = None  # type: ignore[assignment]
 
 
 class TemplateShape(serializers.ModelSerializer[Template]):

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from contacts.api.texts import Text
 from contacts.faults import Fault
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest, refuse_null_characters
@@ -53,7 +54,7 @@ class ReplayInput(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
     event_types = serializers.ListField(
-        child=serializers.CharField(trim_whitespace=False, max_length=endpoints.LONGEST_TYPE),
+        child=Text(trim_whitespace=False, max_length=endpoints.LONGEST_TYPE),
         required=False,
         max_length=endpoints.MOST_TYPES,
     )
@@ -104,7 +105,7 @@ def _wanted(asked: Mapping[str, str]) -> dict[str, Any]:
         wanted["state"] = state
     if event_type := asked.get("type"):
         wanted["event_type"] = event_type
-    if since := asked.get("since"):
+    if (since := asked.get("since")) is not None:
         try:
             wanted["created_at__gte"] = serializers.DateTimeField().to_internal_value(since)
         except (serializers.ValidationError, OverflowError) as error:

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import durations, transactions
+from contacts.api.texts import Text
 from contacts.faults import Fault
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
@@ -66,34 +67,32 @@ class EndpointInput(serializers.Serializer[Any]):
     or `*` for all. `include_personal_data`: without it, addresses and telephone numbers are masked and neither `email`
     nor `context` is sent."""
 
-    url = serializers.CharField(max_length=4096)
+    url = Text(max_length=4096)
     event_types = serializers.ListField(
-        child=serializers.CharField(trim_whitespace=False), allow_empty=False, max_length=endpoints.MOST_TYPES
+        child=Text(trim_whitespace=False), allow_empty=False, max_length=endpoints.MOST_TYPES
     )
-    description = serializers.CharField(
-        max_length=endpoints.LONGEST_DESCRIPTION, allow_blank=True, required=False, default=""
-    )
+    description = Text(max_length=endpoints.LONGEST_DESCRIPTION, allow_blank=True, required=False, default="")
     include_personal_data = serializers.BooleanField(required=False, default=False)
 
 
 class EndpointChanges(EndpointInput):
     """What is not said stays."""
 
-    url = serializers.CharField(max_length=4096, required=False)
+    url = Text(max_length=4096, required=False)
     event_types = serializers.ListField(
-        child=serializers.CharField(trim_whitespace=False),
+        child=Text(trim_whitespace=False),
         allow_empty=False,
         max_length=endpoints.MOST_TYPES,
         required=False,
     )
-    description = serializers.CharField(max_length=endpoints.LONGEST_DESCRIPTION, allow_blank=True, required=False)
+    description = Text(max_length=endpoints.LONGEST_DESCRIPTION, allow_blank=True, required=False)
     include_personal_data = serializers.BooleanField(required=False)
 
 
 class RotationInput(serializers.Serializer[Any]):
     """`overlap`: for how long the secret before signs beside the new one (ISO 8601, at most P7D; PT0S: not at all)."""
 
-    overlap = serializers.CharField(required=False, default="PT24H", max_length=30)
+    overlap = Text(required=False, default="PT24H", max_length=30)
 
     def validate_overlap(self, given: str) -> timedelta:
         try:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from contacts import transactions
 from contacts.api.privacy import actor_of
+from contacts.api.texts import Text
 from contacts.faults import Fault
 from contacts.living import find
 from contacts.problems import BadRequest
@@ -48,7 +49,7 @@ class LifecycleShape(serializers.Serializer[Any]):
 
 class MoveInput(serializers.Serializer[Any]):
     to = serializers.ChoiceField(stages.STAGES)
-    reason = serializers.CharField(max_length=LONGEST_REASON)
+    reason = Text(max_length=LONGEST_REASON)
 
 
 class Lifecycle(APIView):

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import transactions
+from contacts.api.freshness import IF_MATCH, Stale, check_revision
 from contacts.faults import Fault
 from contacts.paging import NewestFirst
 from contacts.problems import BadRequest
@@ -25,10 +26,8 @@ from scoring.api.shapes import (
     RulesetDiffShape,
     RulesetInput,
     RulesetShape,
-    Stale,
     VersionReference,
     author,
-    expected_edits,
     refused,
 )
 from scoring.models import Ruleset
@@ -37,9 +36,6 @@ from scoring.rulesets.rules import LEAD, BadRules
 
 LARGEST_ID = 10**18  # ids are bigints: a longer one is nobody's
 READ_OR_WRITE: dict[str, str] = {"GET": "contacts:read", "POST": "admin", "PUT": "admin", "DELETE": "admin"}
-IF_MATCH = OpenApiParameter(
-    "If-Match", location=OpenApiParameter.HEADER, description="the number of edits that the write was made from"
-)
 
 
 def find(pk: int | str) -> Ruleset:
@@ -54,6 +50,12 @@ def answer(pk: int, status: int = 200) -> Response:
     """The version, and the ETag that a write must match."""
     ruleset = find(pk)
     return Response(RulesetShape(ruleset).data, status=status, headers={"ETag": f'"{ruleset.edits}"'})
+
+
+def meant(request: Request, draft: Ruleset) -> int | None:
+    """The number of edits of the draft that `If-Match` names; None where the writer does not ask. Raises Stale."""
+    check_revision(request, draft.edits)
+    return None if request.headers.get("If-Match", "").strip() in ("", "*") else draft.edits
 
 
 def carry_out(work: Callable[[datetime], Any]) -> Any:
@@ -114,13 +116,14 @@ class RulesetDetail(APIView):
     def put(self, request: Request, pk: str) -> Response:
         draft = find(pk)
         written = {"name": draft.name, **body_of(request)}
-        edits = expected_edits(request)
+        edits = meant(request, draft)
         carry_out(lambda now: versions.change_draft(draft.pk, written, edits=edits, by=author(request)))
         return answer(draft.pk)
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     def delete(self, request: Request, pk: str) -> Response:
-        draft, edits = find(pk), expected_edits(request)
+        draft = find(pk)
+        edits = meant(request, draft)
         carry_out(lambda now: versions.discard_draft(draft.pk, edits=edits))
         return Response(status=204)
 
@@ -132,7 +135,8 @@ class Activate(APIView):
 
     @extend_schema(request=ActivationInput, responses=RulesetShape, parameters=[IF_MATCH])
     def post(self, request: Request, pk: str) -> Response:
-        draft, edits = find(pk), expected_edits(request)
+        draft = find(pk)
+        edits = meant(request, draft)
         given = body_of(request, '{"on_activation": "rebase"}') if request.data else {}
         if unknown := sorted(given.keys() - {"on_activation"}):
             raise BadRequest(faults=[Fault("unknown_key", "unknown key", (name,)) for name in unknown])

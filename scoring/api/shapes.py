@@ -20,14 +20,6 @@ from scoring.rulesets.wording import told
 _PART = re.compile(r"[^.\[\]]+")
 
 
-class Stale(exceptions.APIException):
-    """412: the draft was saved since it was read."""
-
-    status_code = 412
-    default_detail = "The draft was saved since you read it. Read it again, then write."
-    default_code = "stale"
-
-
 class Conflict(exceptions.APIException):
     """409: the version is not in a state that allows this."""
 
@@ -167,18 +159,6 @@ def refused(error: BadRules, detail: str = "The rules are not valid.") -> BadReq
     """400, with every place."""
     places = [Fault(problem.code, problem.message, _loc(problem.path)) for problem in error.problems]
     return BadRequest(detail, places)
-
-
-def expected_edits(request: Request) -> int | None:
-    """The number of edits that `If-Match` names; None where the writer does not ask. Raises Stale for what can be no
-    number of edits."""
-    expected = request.headers.get("If-Match", "").strip()
-    if not expected or expected == "*":
-        return None
-    number = expected.removeprefix("W/").strip('"')
-    if not (number.isascii() and number.isdigit() and len(number) <= 9):
-        raise Stale
-    return int(number)
 
 
 def author(request: Request) -> str:

@@ -16,6 +16,8 @@ from contacts.collect.write_keys import create_write_key
 from tests.contacts.conftest import Api, make_key
 from tests.inhabited import inhabit
 from tests.inhabited.furniture import furnish
+from tests.journeys import definition, step
+from workflows import publishing
 
 NOT_THERE = "00000000-0000-4000-8000-000000000000"
 
@@ -39,10 +41,18 @@ def furnish_all(now: datetime) -> Objects:
     with transaction.atomic():
         inhabit(now=now, contacts=24)
         furnish(now)
+        _experiment(now)
         write_key = create_write_key(name="shop", kind="server", now=now)
     key = make_key("admin")
     _by_the_api(Api(key), now)
     return Objects(key, write_key, _ids())
+
+
+def _experiment(now: datetime) -> None:
+    variants = [{"key": "a", "weight": 50}, {"key": "b", "weight": 50}]
+    steps = {"split": step("experiment", {"a": None, "b": None}, experiment="tone", variants=variants)}
+    publishing.save_draft(definition={**definition(steps, slug="tried"), "name": "Tried"}, now=now)
+    publishing.publish(slug="tried", by="maya", note="", now=now)
 
 
 def _by_the_api(api: Api, now: datetime) -> None:
@@ -66,6 +76,7 @@ def _by_the_api(api: Api, now: datetime) -> None:
     ):
         answer = api.call("POST", f"/api/v1/{path}", b"" if body is None else json.dumps(body).encode())
         assert answer.status_code < 300, (path, answer.content)
+    assert api.get("/api/v1/experiments/").json()["results"], "whoever looks first has them made"
     imported = api._client.post(
         "/api/v1/imports", data=b"email\nnew@example.com\n", content_type="text/csv", headers=api._headers
     )

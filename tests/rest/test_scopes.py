@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -40,43 +41,76 @@ def requests(objects: Objects | None = None) -> Iterator[tuple[str, str, str]]:
         yield method.upper(), address(path, objects), scope
 
 
-def status(key: str, method: str, path: str) -> int:
-    body = b"{}" if method in ("POST", "PUT", "PATCH") else b""
-    return Client(raise_request_exception=False).generic(
-        method, path, body, content_type="application/json", headers={"Authorization": f"Bearer {key}"}
-    ).status_code  # fmt: skip
+@pytest.fixture
+def ask():
+    """(Authorization or "", method, path) -> the answer."""
+    client = Client(raise_request_exception=False)
+
+    def request(said: str, method: str, path: str) -> Any:
+        body = b"{}" if method in ("POST", "PUT", "PATCH") else b""
+        headers = {"Authorization": said} if said else {}
+        return client.generic(method, path, body, content_type="application/json", headers=headers)
+
+    return request
 
 
-def test_only_the_scope_that_an_operation_names_opens_it():
-    others = {scope: make_key(*(set(SCOPES) - {scope, "admin"})) for scope in SCOPES}
+@pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope != "admin"])
+def test_a_key_with_one_scope_opens_what_names_that_scope_and_is_told_what_it_lacks_for_all_else(scope, ask):
+    key, wrong = f"Bearer {make_key(scope)}", {}
+    for method, path, needed in requests():
+        answer = ask(key, method, path)
+        if needed == scope:
+            is_right = answer.status_code not in (401, 403)
+        else:
+            said = answer.json() if answer["Content-Type"] == "application/problem+json" else {}
+            is_right = (answer.status_code, said.get("detail")) == (403, f"This key lacks the scope {needed}.")
+        if not is_right:
+            wrong[method, path] = answer.status_code
+    assert wrong == {}
+
+
+def test_a_key_with_all_scopes_but_one_does_not_open_what_names_that_one(ask):
+    others = {scope: f"Bearer {make_key(*(set(SCOPES) - {scope, 'admin'}))}" for scope in SCOPES}
     wrong = {
-        (method, path): said
+        (method, path): answer.status_code
         for method, path, scope in requests()
-        if (said := status(others[scope], method, path)) != 403
+        if (answer := ask(others[scope], method, path)).status_code != 403
     }
     assert wrong == {}
 
 
-def test_the_scope_that_an_operation_names_is_enough_for_it_and_for_the_doors_behind_it():
+def test_the_scope_that_an_operation_names_is_enough_for_it_and_for_the_doors_behind_it(ask):
     """Not every request is valid; but none is refused for want of a permission, and none is a fault of ours."""
-    objects, keys = furnish_all(clock.now()), {scope: make_key(scope) for scope in SCOPES}
-    said = {(method, path): status(keys[scope], method, path) for method, path, scope in requests(objects)}
+    objects, keys = furnish_all(clock.now()), {scope: f"Bearer {make_key(scope)}" for scope in SCOPES}
+    said = {(method, path): ask(keys[scope], method, path).status_code for method, path, scope in requests(objects)}
     assert {each: code for each, code in said.items() if code in (401, 403, 405) or code >= 500} == {}
     assert Counter(code // 100 for code in said.values())[2] > 50
 
 
-@pytest.mark.parametrize("change", ["scopes", "revoked", "expired"])
-def test_a_key_that_may_nothing_opens_nothing(change):
-    key = make_key("admin")
+def test_admin_opens_everything(ask):
+    key = f"Bearer {make_key('admin')}"
+    said = {(method, path): ask(key, method, path).status_code for method, path, _ in requests()}
+    assert {each: code for each, code in said.items() if code in (401, 403)} == {}
+
+
+@pytest.mark.parametrize("change", ["scopes", "revoked", "expired", "none", "another", "of the tracking API"])
+def test_a_key_that_may_nothing_opens_nothing(change, ask):
+    key = make_key("admin") if change != "of the tracking API" else make_key("events:write", kind="server")
     now = clock.now()
     changes = {
         "scopes": {"scopes": []},
         "revoked": {"revoked_at": now},
         "expired": {"expires_at": now - timedelta(seconds=1)},
     }
-    ApiKey.objects.filter(prefix=key.rpartition("_")[0]).update(**changes[change])
-    expected = 403 if change == "scopes" else 401
-    wrong = {(method, path): said for method, path, _ in requests() if (said := status(key, method, path)) != expected}
+    if change in changes:
+        ApiKey.objects.filter(prefix=key.rpartition("_")[0]).update(**changes[change])
+    said = {"none": "", "another": f"Bearer {key[:-1]}{'a' if key[-1] != 'a' else 'b'}"}.get(change, f"Bearer {key}")
+    expected = 403 if change in ("scopes", "of the tracking API") else 401
+    wrong = {
+        (method, path): answer.status_code
+        for method, path, _ in requests()
+        if (answer := ask(said, method, path)).status_code != expected
+    }
     assert wrong == {}
 
 

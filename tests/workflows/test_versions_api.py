@@ -111,7 +111,7 @@ def test_what_is_not_there_is_not_found(call, two_versions, path):
 def test_a_version_goes_back_into_the_draft_unless_somebody_else_wrote_it(call, two_versions):
     assert call("POST", "/journey/versions/1/restore", **{"If-Match": '"1"'}).status_code == 412
     answer = call("POST", "/journey/versions/1/restore", **{"If-Match": '"2"'})
-    assert answer.status_code == 200 and answer.headers["ETag"] == '"3"'
+    assert answer.status_code == 200 and answer.headers["ETag"].startswith('"3-')
     assert answer.json()["definition"] == ONE and answer.json()["live_version"] == 2
     assert call("POST", "/journey/publish").json()["live_version"] == 3
     hashes = [row["definition_hash"] for row in call("GET", "/journey/versions").json()["results"]]

@@ -26,7 +26,7 @@ from contacts.paging import NewestFirst, Page
 from contacts.problems import BadRequest
 from workflows.api.workflows import Conflict, conflict, find
 from workflows.entry import enrolling, entry_runs
-from workflows.entry.enrolling import Asked, NotLive
+from workflows.entry.enrolling import Asked, LedHere, NotLive
 from workflows.models import EntryRun, Workflow
 
 MOST_CONTACTS = 1000
@@ -65,7 +65,7 @@ _ENROL = {
 
 class RefusedShape(serializers.Serializer[Any]):
     """`contact` as it was sent. `reason`: unknown_contact · audience · rollout · holdout · re_entry · restricted ·
-    contact_erased."""
+    contact_erased · loop · too_often."""
 
     contact = serializers.JSONField()
     reason = serializers.CharField()
@@ -123,7 +123,7 @@ class Enrol(APIView):
             if "contacts" in body:
                 return _enrol(workflow, body)
             return _begin(workflow, body, f"key {request.auth.name}")
-        except NotLive as error:
+        except (LedHere, NotLive) as error:
             raise conflict(error) from error
 
 

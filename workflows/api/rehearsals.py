@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import durations, transactions
+from contacts.api.texts import Text
 from contacts.problems import BadRequest
 from workflows import rehearsals
 from workflows.api.workflows import Conflict, find
@@ -30,7 +31,7 @@ class RehearseInput(serializers.Serializer[Any]):
     until = serializers.DateTimeField()
     version = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)
     sample = serializers.FloatField(required=False, default=100.0)
-    moment = serializers.CharField(required=False, default="PT1S")
+    moment = Text(required=False, default="PT1S")
     clock = serializers.ChoiceField(CLOCKS, required=False, default=RECORDED)
     run_out = serializers.BooleanField(required=False, default=False)
 

@@ -20,7 +20,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from contacts import problems, transactions
-from contacts.api.freshness import IF_MATCH
+from contacts.api.freshness import IF_MATCH, check_revision
+from contacts.api.texts import Text
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.models import Contact, ContactIdentity
@@ -36,14 +37,6 @@ from workflows.models import Enrolment, Workflow, WorkflowVersion
 from workflows.publishing import CannotPublish, UnableToChange
 
 READ_OR_WRITE = {"GET": "workflows:read", "POST": "workflows:write", "PUT": "workflows:write"}
-
-
-class Stale(exceptions.APIException):
-    """412: the draft was changed since it was read."""
-
-    status_code = 412
-    default_detail = "The draft was changed since you read it. Read it again, then write."
-    default_code = "stale"
 
 
 class Conflict(exceptions.APIException):
@@ -155,9 +148,7 @@ def store(request: Request, slug: str | None) -> Workflow:
 def check_match(request: Request, slug: str) -> None:
     """Raises Stale where `If-Match` names another revision than the draft has; keeps the workflow locked."""
     there = Workflow.objects.select_for_update(no_key=True).filter(slug=slug).first()
-    expected = request.headers.get("If-Match", "").strip()
-    if expected and expected != "*" and (there is None or expected.strip('W/"') != str(there.draft_revision)):
-        raise Stale
+    check_revision(request, there.draft_revision if there else None)
 
 
 class WorkflowList(ListAPIView[Workflow]):
@@ -213,7 +204,7 @@ class PublishInput(serializers.Serializer[Any]):
     """`note`: what is new in this version, for those who read the list of versions. `seeds`: show every language of its
     e-mails to the seed list."""
 
-    note = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    note = Text(required=False, allow_blank=True, max_length=500)
     seeds = serializers.BooleanField(default=False)
 
 
@@ -226,7 +217,7 @@ class Publish(APIView):
     @extend_schema(request=PublishInput, responses={200: WorkflowShape, (422, problems.CONTENT_TYPE): Verdict})
     def post(self, request: Request, slug: str) -> Response:
         find(slug)
-        body = PublishInput(data=request.data or {})
+        body = PublishInput(data=request.data)
         body.is_valid(raise_exception=True)
         note, by = body.validated_data.get("note", ""), f"key {request.auth.name}"
 
@@ -322,7 +313,7 @@ class EnrolmentList(ListAPIView[Enrolment]):
         rows = Enrolment.objects.filter(workflow=find(self.kwargs["slug"])).select_related("version")
         asked = self.request.query_params
         refuse_null_characters(asked)
-        if contact := asked.get("contact"):
+        if (contact := asked.get("contact")) is not None:
             rows = rows.filter(contact_id__in=Contact.objects.filter(public_id=_uuid(contact)).values("pk"))
         for kind in ("external_id", "email"):
             if value := asked.get(kind):

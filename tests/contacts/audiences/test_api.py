@@ -45,10 +45,10 @@ def test_tags_are_made_found_listed_and_forgotten(api):
     assert send(api, "POST", "/tags", {"name": "vip"}).status_code == 200
     upsert(api, email="ada@example.com", tags=["vip", "a/b"])
     assert send(api, "GET", "/tags/").json()["results"] == [
-        {"name": "a/b", "contacts": 1},
-        {"name": "vip", "contacts": 1},
+        {"name": "a/b", "contacts": 1, "estimated": False},
+        {"name": "vip", "contacts": 1, "estimated": False},
     ]
-    assert send(api, "GET", "/tags/a/b/").json() == {"name": "a/b", "contacts": 1}
+    assert send(api, "GET", "/tags/a/b/").json() == {"name": "a/b", "contacts": 1, "estimated": False}
     assert send(api, "DELETE", "/tags/a/b").status_code == 204
     assert send(api, "DELETE", "/tags/a/b").status_code == 404
     assert list(ContactTag.objects.values_list("tag__name", flat=True)) == ["vip"]
@@ -58,7 +58,8 @@ def test_tags_are_made_found_listed_and_forgotten(api):
 
 def test_a_tag_is_renamed_unless_a_segment_names_it(api):
     upsert(api, email="ada@example.com", tags=["vpi"])
-    assert send(api, "PATCH", "/tags/vpi", {"name": " vip "}).json() == {"name": "vip", "contacts": 1}
+    renamed = send(api, "PATCH", "/tags/vpi", {"name": " vip "}).json()
+    assert renamed == {"name": "vip", "contacts": 1, "estimated": False}
     assert send(api, "PATCH", "/tags/vpi", {"name": "vip"}).status_code == 404
     assert faults(send(api, "PATCH", "/tags/vip", {"name": ""})) == [("name", ["name"])]
     make_live("vips", {"has_tag": "vip"})
@@ -204,6 +205,12 @@ def test_an_upsert_into_a_list_that_does_not_exist_is_refused(api):
 
 
 # -- segments ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", [{}, [], 7, None, True])
+def test_a_slug_that_is_no_text_is_refused(api, slug):
+    answer = send(api, "POST", "/segments", {"slug": slug, "name": "Pro", "condition": PRO})
+    assert faults(answer) == [("slug", ["slug"])]
 
 
 def test_segments_are_made_shown_changed_and_deleted(api):
