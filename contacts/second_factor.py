@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import django_otp
@@ -27,8 +27,8 @@ _KEPT = 16  # characters of a hash, which is what django-otp has room for
 class Enrolment:
     """What an app has to know: `url` for the picture (otpauth://), `secret` to type in groups of four."""
 
-    url: str
-    secret: str
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 def has_device(user_id: int) -> bool:

@@ -60,7 +60,10 @@ def _is_over(request: HttpRequest) -> bool:
 def _owes_factor(request: HttpRequest) -> bool:
     if request.user.is_verified():  # type: ignore[union-attr]
         return False
-    return settings.REQUIRE_STAFF_2FA or bool(request.session.get(HAS_FACTOR))
+    if settings.REQUIRE_STAFF_2FA or request.session.get(HAS_FACTOR):
+        return True
+    # set up elsewhere since this session began with a password alone, perhaps because somebody else knows that
+    return second_factor.has_device(request.user.pk)  # type: ignore[arg-type]
 
 
 def _ask(request: HttpRequest) -> HttpResponse | None:

@@ -10,6 +10,7 @@ from django.db import ProgrammingError, connection, transaction
 from psycopg import sql
 
 from analytics.reporting import installing
+from contacts.app_role import REFUSED, sealed_password
 from contacts.transactions import sqlstate
 
 ROLE = "carillon_reader"
@@ -22,7 +23,6 @@ LIMITS: Mapping[str, str] = {
     "default_transaction_read_only": "on",
     "search_path": "reporting, marts",
 }
-_REFUSED = "42501"
 
 
 class NotAllowed(Exception):
@@ -44,7 +44,7 @@ def create(role: str = ROLE, *, password: str) -> bool:
                 sql.SQL(
                     "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT"
                     " CONNECTION LIMIT {} PASSWORD {}"
-                ).format(verb, name, sql.Literal(CONNECTIONS), sql.Literal(_sealed(role, password)))
+                ).format(verb, name, sql.Literal(CONNECTIONS), sql.Literal(sealed_password(role, password)))
             )
             for setting, value in LIMITS.items():
                 values = sql.SQL(", ").join(map(sql.Literal, value.split(", ")))
@@ -55,7 +55,7 @@ def create(role: str = ROLE, *, password: str) -> bool:
             for schema in SCHEMAS:
                 _grant(cursor, schema, name)
     except ProgrammingError as error:
-        if sqlstate(error) != _REFUSED:
+        if sqlstate(error) != REFUSED:
             raise
         raise NotAllowed(_advice(role)) from error
     return not known
@@ -69,13 +69,6 @@ def _grant(cursor: object, schema: str, role: sql.Identifier) -> None:
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role}",
     ):
         cursor.execute(sql.SQL(statement).format(schema=sql.Identifier(schema), role=role))  # type: ignore[attr-defined]
-
-
-def _sealed(role: str, password: str) -> str:
-    """As the server keeps it: the password itself reaches neither its log nor its list of statements."""
-    connection.ensure_connection()
-    made = connection.connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
-    return bytes(made).decode("ascii")
 
 
 def _advice(role: str) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 
-from contacts import access
+from contacts import access, audit, authority
 from contacts.access import BadKeyRequest, Key
 from contacts.collect.parsing import LONGEST_TYPE
 from contacts.faults import Fault
@@ -26,6 +26,7 @@ from contacts.faults import Fault
 KINDS = ("browser", "server")
 SEEN_RESOLUTION = timedelta(seconds=10)  # the light of the installation page is not slower, a busy key no hot row
 MOST_ALLOWED = 200
+_MAY = "contacts.change_apikey"
 
 NOT_ALLOWED = Fault("not_allowed", "is of a type that this key may not send")
 
@@ -66,33 +67,62 @@ def create_write_key(
 
 
 def narrow(key_id: int, *, events: Iterable[str], origins: Iterable[str]) -> None:
-    """Say anew what a browser's key may send, and from where. Raises BadKeyRequest."""
+    """Say anew what a browser's key may send, and from where, in the caller's transaction. Raises NotAllowed,
+    BadKeyRequest."""
+    authority.require(_MAY)
     types, pages = _types(events), _origins(origins)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE api_keys SET allowed_events = %s::text[], allowed_origins = %s::text[]
-             WHERE id = %s AND kind = 'browser'
+            SELECT prefix, name, allowed_events, allowed_origins FROM api_keys
+             WHERE id = %s AND kind = 'browser' FOR NO KEY UPDATE
             """,
+            [key_id],
+        )
+        if (row := cursor.fetchone()) is None:
+            return
+        prefix, name, former_types, former_pages = row
+        cursor.execute(
+            "UPDATE api_keys SET allowed_events = %s::text[], allowed_origins = %s::text[] WHERE id = %s",
             [types, pages, key_id],
         )
+    before, after = audit.changed(
+        {"events": former_types, "origins": former_pages}, {"events": types, "origins": pages}
+    )
+    if after:
+        audit.note("api_key.changed", of=("api_key", prefix), name=name, before=before, after=after)
 
 
 def renew_identity_secret(key_id: int) -> str:
-    """Make and return a new secret of a browser's key: from now on a `user_hash` needs it."""
+    """Make and return a new secret of a browser's key, in the caller's transaction: from now on a `user_hash` needs it.
+    Raises NotAllowed."""
     secret = secrets.token_urlsafe(32)
-    _keep_secret(key_id, secret)
+    _keep_secret(key_id, secret, deed="identity_secret_renewed")
     return secret
 
 
 def drop_identity_secret(key_id: int) -> None:
-    """Nobody can prove who they are any more, and nobody has to."""
-    _keep_secret(key_id, "")
+    """Nobody can prove who they are any more, and nobody has to. In the caller's transaction. Raises NotAllowed."""
+    _keep_secret(key_id, "", deed="identity_secret_removed")
 
 
-def _keep_secret(key_id: int, secret: str) -> None:
+def _keep_secret(key_id: int, secret: str, *, deed: str) -> None:
+    """The entry says whether there is one, never which."""
+    authority.require(_MAY)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE api_keys SET identity_secret = %s WHERE id = %s AND kind = 'browser'", [secret, key_id])
+        cursor.execute(
+            """
+            SELECT prefix, name, identity_secret <> '' FROM api_keys
+             WHERE id = %s AND kind = 'browser' FOR NO KEY UPDATE
+            """,
+            [key_id],
+        )
+        row = cursor.fetchone()
+        if row is None or not (row[2] or secret):
+            return
+        cursor.execute("UPDATE api_keys SET identity_secret = %s WHERE id = %s", [secret, key_id])
+    before, after = {"identity_secret": row[2]}, {"identity_secret": bool(secret)}
+    audit.note(f"api_key.{deed}", of=("api_key", row[0]), name=row[1], before=before, after=after)
 
 
 def find(authorization: str, said: str) -> Key | None:

@@ -22,7 +22,8 @@ _CONTENTS = re.compile(
 _INLINE = re.compile(r"\binline\s*=\s*[\"']inline[\"']")
 _HEAD = re.compile(r"<mj-head\b.*?</mj-head\s*>", re.DOTALL)
 _PLACE = re.compile(r"position (\d+):")
-_ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>|<!--.*?-->|\s)*<mjml\b", re.DOTALL)
+# a comment ends where it ends and nowhere later: else many of them could be read in as many ways as there are sums
+_ROOT = re.compile(r"(?:<\?xml[^>]*\?>|<!--(?:[^-]|-[^-]|--+[^->])*--+>|\s)*<mjml\b")
 
 
 class BadMjml(ValueError):

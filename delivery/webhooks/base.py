@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ class Reading:
 class Once:
     """A token that may come with one content only, where the signature covers the token and not the content."""
 
-    token: str
+    token: str = field(repr=False)
     content: bytes
 
 

@@ -158,6 +158,33 @@ def test_where_it_is_not_required_a_password_is_enough_until_one_sets_it_up(ada,
     assert other.get(HOME).status_code == 200
 
 
+def test_who_sets_it_up_closes_their_other_sessions_to_whoever_has_no_code(ada, clock):
+    here, _ = log_in()
+    elsewhere, _ = log_in()
+    of_noa, _ = log_in(User.objects.create_superuser("noa", password=PASSWORD).username)
+    assert elsewhere.get(HOME).status_code == 200
+    here.get(SET_UP)
+    codes = here.post(SET_UP, {"code": code_of(ada, confirmed=False)}).context["codes"]
+    assert here.get(HOME).status_code == 200 and of_noa.get(HOME).status_code == 200
+    assert elsewhere.get(HOME)["Location"].startswith(CODE)
+    assert elsewhere.post(HOME, {}).status_code == 403
+    assert elsewhere.get(SET_UP).status_code == 403  # nor can the app be exchanged from there
+    elsewhere.post(CODE, {"code": codes[0]})
+    assert elsewhere.get(HOME).status_code == 200
+
+
+def test_another_app_closes_the_sessions_that_the_former_one_opened(ada, clock):
+    codes = enrolled(ada)
+    here, elsewhere = log_in()[0], log_in()[0]
+    for client, code in ((here, codes[0]), (elsewhere, codes[1])):
+        client.post(CODE, {"code": code})
+        assert client.get(HOME).status_code == 200
+    here.get(SET_UP)
+    here.post(SET_UP, {"code": code_of(ada, confirmed=False)})
+    assert here.get(HOME).status_code == 200
+    assert elsewhere.get(HOME)["Location"].startswith(CODE)
+
+
 def test_it_cannot_be_turned_off_where_it_is_required(settings, ada, clock):
     settings.REQUIRE_STAFF_2FA = True
     codes = enrolled(ada)

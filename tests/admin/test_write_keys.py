@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
-from contacts import access
+from contacts import access, authority
 from contacts.collect import write_keys
-from contacts.models import ApiKey
+from contacts.models import ApiKey, AuditEntry
 from tests.contacts.collect.segment import give_secret, key_row, make_write_key
 
 
@@ -69,6 +70,39 @@ def test_who_may_only_look_changes_nothing(staff, deed):
     assert looker.post(url, {"events": "", "origins": ""}).status_code == 403
     assert staff("contacts.change_apikey", "contacts.view_apikey").get(url).status_code == 403
     assert (key_row(key).allowed_events, bool(key_row(key).identity_secret)) == (["x"], True)
+
+
+def test_what_is_changed_about_it_stands_in_the_audit_log_and_no_secret_does(maya):
+    row = key_row(make_write_key("browser", events=["x"], origins=["https://shop.example"]))
+    narrowed = reverse("admin:contacts_apikey_narrow", args=[row.pk])
+    for _ in range(2):  # the second time nothing changes
+        maya.post(narrowed, {"events": "page_viewed", "origins": "https://shop.example"})
+    answer = maya.post(reverse("admin:contacts_website_secret", args=[row.pk]))
+    secret = answer.context["secret"]
+    for _ in range(2):
+        maya.post(reverse("admin:contacts_apikey_drop_secret", args=[row.pk]))
+    entries = AuditEntry.objects.filter(object_type="api_key", object_id=row.prefix).exclude(what="api_key.created")
+    assert [(each.what, each.actor, each.before, each.after) for each in entries.order_by("id")] == [
+        ("api_key.changed", "maya", {"events": ["x"]}, {"events": ["page_viewed"]}),
+        ("api_key.identity_secret_renewed", "maya", {"identity_secret": False}, {"identity_secret": True}),
+        ("api_key.identity_secret_removed", "maya", {"identity_secret": True}, {"identity_secret": False}),
+    ]
+    assert len(secret) > 30
+    assert not any(secret in str((each.before, each.after, each.object_name)) for each in entries)
+
+
+def test_the_doors_of_a_write_key_ask_who_acts():
+    row = key_row(make_write_key("browser", events=["x"]))
+    deeds = (
+        lambda: write_keys.narrow(row.pk, events=[], origins=[]),
+        lambda: write_keys.renew_identity_secret(row.pk),
+        lambda: write_keys.drop_identity_secret(row.pk),
+    )
+    for deed in deeds:
+        with authority.asking(lambda: authority.NOBODY), pytest.raises(authority.NotAllowed), transaction.atomic():
+            deed()
+    row.refresh_from_db()
+    assert (row.allowed_events, row.identity_secret) == (["x"], "")
 
 
 def test_a_servers_key_cannot_be_narrowed(maya):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,10 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.drills.no_step_twice import way_of
 from tests.drills.rig import checker, nemesis, people, processor, report, stub_plan, stub_webhooks
 from tests.drills.rig.nemesis import Fault, Nemesis
-from tests.drills.rig.processes import Crew, Program
+from tests.drills.rig.processes import ROOT, Crew, Program
 from tests.drills.rig.record import Journal, Request, read_lines
 from tests.drills.rig.report import Finding, Report, Run
 from tests.drills.rig.stub_plan import StubPlan
+from tests.drills.webhook_fold import reports
+from tests.drills.webhook_fold.reports import Mail, Told
 
 GOOD, BAD = Finding("it holds", holds=True), Finding("it holds", holds=False)
 
@@ -174,6 +177,9 @@ def test_a_program_with_a_strange_name_is_read_right():
 class NoServices:
     def flush_redis(self) -> None: ...
 
+    def broker_faults(self) -> dict[str, float]:
+        return {}
+
 
 SLEEPER = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)"]
 
@@ -242,3 +248,37 @@ def test_the_stub_records_a_request_between_two_instants_that_enclose_it(tmp_pat
     assert row["after"] < row["by"] < after
     assert row["by"] > before
     assert (row["mid"], row["to"], row["taken"]) == ("m", "a@example.com", True)
+
+
+def test_a_program_with_a_wrong_clock_is_wrong_in_every_module_and_right_by_the_monotonic_clock():
+    code = (
+        "import json, time; from time import time as kept; print(json.dumps([time.time(), kept(), time.monotonic()]))"
+    )
+    module = [sys.executable, "-m", "tests.drills.rig.skewed", "-300", "-m", "timeit", "-n", "1", "-r", "1", code]
+    done = subprocess.run(module, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    wrong, kept, monotonic = json.loads(done.stdout.splitlines()[0])
+    assert wrong == pytest.approx(time.time() - 300, abs=60)
+    assert kept == pytest.approx(wrong, abs=1)
+    assert monotonic <= time.monotonic()
+
+
+def mail_of(number: int) -> Mail:
+    return Mail(number, f"mid-{number}", 1, "a@example.com", is_doubtful=number == 1)
+
+
+def test_the_oracle_of_reports_folds_a_set_whatever_its_order():
+    bounces = [Told(mail_of(n), reports.BLOCKED, 1_000_000 + n, "sendgrid") for n in range(1, 6)]
+    between = Told(mail_of(6), reports.DELIVERED, 1_000_002, "sendgrid")
+    mails = [mail_of(n) for n in range(1, 8)]
+    worn_out = {("a@example.com", "email", "soft_bounce")}
+    assert reports.fold(mails, bounces).suppressed == worn_out
+    assert reports.fold(mails, [*bounces, replace(between, at=1_000_010)]).suppressed == worn_out
+    assert reports.fold(mails, [*bounces, between]).suppressed == set()
+    assert reports.fold(mails, bounces[1:]).suppressed == set()
+    late = [replace(bounces[0], at=1_000_001 - 30 * reports.DAY), *bounces[1:]]
+    assert reports.fold(mails, late).suppressed == set()
+    assert reports.fold(mails, bounces) == reports.fold(mails, bounces[::-1])
+    assert reports.fold(mails, bounces).states["mid-1"] == "accepted"
+    assert reports.fold(mails, bounces[1:]).states["mid-1"] == "in_doubt"
+    gone = Told(mail_of(7), reports.GONE, 5, "sendgrid")
+    assert reports.fold(mails, [gone]).suppressed == {("a@example.com", "all", "hard_bounce")}

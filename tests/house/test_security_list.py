@@ -16,7 +16,9 @@ from tests.house.test_settings_documented import DOCUMENTED
 
 ROOT = Path(settings.BASE_DIR)
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/security.md").read_text(encoding="utf-8"))
-SECRET = re.compile(r"_(?:KEY|SECRET|TOKEN|PASSWORD|FALLBACKS)$|^(?:DATABASE_URL|REDIS_URL|CELERY_BROKER_URL)$")
+SECRET = re.compile(
+    r"_(?:KEY|SECRET|TOKEN|PASSWORD|FALLBACKS)$|^(?:(?:\w+_)?DATABASE_URL|DATABASE_DIRECT_URL|REDIS_URL|CELERY_BROKER_URL)$"
+)
 
 
 def test_every_test_that_the_list_names_is_there():
@@ -29,12 +31,19 @@ def test_every_test_that_the_list_names_is_there():
     assert missing == []
 
 
-def test_every_row_of_the_list_names_a_place_that_is_there_and_a_test():
-    rows = [line.split("|")[1:4] for line in (ROOT / "docs/security.md").read_text().splitlines() if "::" in line]
-    for point, where, tests in rows:
-        places = re.findall(r"`([\w/.]+)`", where)
-        assert places and "::" in tests, point
-        assert [place for place in places if not (ROOT / place).exists()] == [], point
+def rows() -> list[list[str]]:
+    """Number, point, where, tests."""
+    lines = (ROOT / "docs/security.md").read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.split("|")[1:5]] for line in lines if re.match(r"\| *\d+ *\|", line)]
+
+
+def test_every_point_has_a_row_and_every_row_names_places_that_are_there_and_tests():
+    """Point 15 speaks of tenants: an installation is one company's."""
+    assert {int(number) for number, *_ in rows()} == set(range(1, 26)) - {15}
+    for number, point, where, tests in rows():
+        places = re.findall(r"`([\w/.-]+)`", where)
+        assert places and "::" in tests, (number, point)
+        assert [place for place in places if not (ROOT / place).exists()] == [], (number, point)
 
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTED if SECRET.search(name)])

@@ -67,7 +67,7 @@ def _text(value: Any) -> str:
 
 @dataclass
 class _Kept:
-    token: str = ""
+    token: str = field(default="", repr=False)
     until: float = 0.0  # by time.monotonic()
     of: Account | None = None
 

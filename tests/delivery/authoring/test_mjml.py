@@ -105,6 +105,13 @@ def test_anything_at_all_is_made_or_refused(text):
         assert refused.fault.msg
 
 
+def test_comments_in_front_of_it_are_read_in_one_way_only():
+    """Two thousand of them could be read in more ways than there are atoms, if one might end where a later one does."""
+    assert mjml.is_document("<?xml version='1.0'?>\n" + "<!-- - -- one ---> " * 2000 + "<mjml>")
+    assert not mjml.is_document("<!---->" * 2000 + "<p>")
+    assert not mjml.is_document("<!-- <mjml>")
+
+
 def test_a_word_like_our_own_marks_is_left_alone():
     words = "zmq0z xqz0z zmqq1z {{name}}"
     assert words in mjml.to_html(document(column(f"<mj-text>{words}</mj-text>")))
