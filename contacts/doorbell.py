@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 
 import redis
+from amqp.exceptions import AMQPError
 from celery import current_app
 from django.db import transaction
 from kombu import Connection, pools
@@ -26,7 +27,9 @@ RING_SECONDS = 0.4  # the broker may take so long: whoever rings has a request t
 ETA_SECONDS = 60.0  # Celery keeps a bell for so long at most; later ones are the timer dispatcher's
 ETA_GRACE_MS = 5000
 SILENCE_SECONDS = 1.0  # after a failure nobody tries for so long, so a dead broker does not slow every request
+FAILURES = (redis.RedisError, KombuError, AMQPError, OSError)  # away, too slow, or RabbitMQ refuses
 _silence = {"until": 0.0}
+_first: list[Callable[[], object]] = []
 _booked: dict[tuple[str, str, int], None] = {}  # bells that this process knows to be on their way
 
 
@@ -40,7 +43,7 @@ def ring(task: str, lane: str) -> None:
     try:
         if redis_index.connection().set(_pending(task, lane), 1, nx=True, px=PENDING_MS):
             _send(task, lane, queue=lane)
-    except (redis.RedisError, KombuError, OSError) as error:
+    except FAILURES as error:
         _fall_silent(task, lane, error)
 
 
@@ -58,7 +61,7 @@ def ring_at(task: str, lane: str, instants: Iterable[float]) -> None:
         for second in sorted(seconds):
             if (task, lane, second) not in _booked:
                 _book(task, lane, second, now)
-    except (redis.RedisError, KombuError, OSError) as error:
+    except FAILURES as error:
         _fall_silent(task, lane, error)
 
 
@@ -114,12 +117,19 @@ def answer(task: str, lane: str) -> None:
         log.warning("doorbell %s on %s not answered: %s", task, lane, type(error).__name__)
 
 
+def look_first(look: Callable[[], object]) -> None:
+    """Each process of a worker calls this before it works for the first time, and again until it does not raise."""
+    _first.append(look)
+
+
 def work_off(task: str, lane: str, work: Callable[[], bool]) -> None:
     """What a task does: answer, do one batch after another until `work` finds none or the slice is over, and ring again
     if there may be more. Slices are short, because the tasks of a lane take turns on its worker."""
     if outside.is_closed():
         outside.work_off(work)
         return
+    for look in _first:
+        look()
     answer(task, lane)
     until = time.monotonic() + SLICE_SECONDS
     while work():

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from django.db import OperationalError, connection, transaction
 
-from contacts import transactions
+from contacts import chaos, transactions
 from contacts.transactions import sqlstate
 
 Result = TypeVar("Result")
@@ -22,8 +22,9 @@ def run(work: Callable[[], Result], *, attempts: int = 12) -> Result:
     for attempt in range(1, attempts + 1):
         try:
             with transactions.opening() as begin, transaction.atomic(durable=True):
-                with connection.cursor() as cursor:
-                    cursor.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                if not chaos.mutant("engine.read_committed"):
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 begin()
                 return work()
         except OperationalError as error:

@@ -20,6 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from contacts import chaos
 from contacts.identifiers import is_email
 from delivery import addresses, suppression
 from delivery.suppression import NewSuppression
@@ -174,10 +175,11 @@ def _bounces_and_deliveries(address_ids: Sequence[int]) -> dict[int, tuple[list[
     often enough to matter. Two statements."""
     named = [str(each) for each in address_ids]
     told: dict[int, tuple[list[datetime], list[datetime]]] = {}
+    at = "recorded_at" if chaos.mutant("webhooks.last_write_wins") else "occurred_at"
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT (detail->>'address_id')::bigint, array_agg(occurred_at) FROM message_feedback
+            f"""
+            SELECT (detail->>'address_id')::bigint, array_agg({at}) FROM message_feedback
              WHERE kind = 'soft_bounce' AND message_id IS NOT NULL AND detail->>'address_id' = ANY(%s)
              GROUP BY 1 HAVING count(*) >= %s
             """,
@@ -187,12 +189,12 @@ def _bounces_and_deliveries(address_ids: Sequence[int]) -> dict[int, tuple[list[
         if not told:
             return told
         cursor.execute(
-            """
+            f"""
             WITH people AS (
                 SELECT DISTINCT f.detail->>'address_id' AS address_id, m.contact_id
                   FROM message_feedback f JOIN messages m ON m.id = f.message_id
                  WHERE f.kind = 'soft_bounce' AND f.detail->>'address_id' = ANY(%s))
-            SELECT l.address_id, array_agg(f.occurred_at)
+            SELECT l.address_id, array_agg(f.{at})
               FROM people p JOIN messages m ON m.contact_id = p.contact_id
               JOIN message_feedback f ON f.message_id = m.id AND f.kind = 'delivered'
              CROSS JOIN LATERAL (

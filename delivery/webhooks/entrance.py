@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from contacts import clock, doorbell
+from contacts import chaos, clock, doorbell
 from delivery.models import WebhookDelivery
 from delivery.providers import entries
 from delivery.webhooks import tokens
@@ -57,4 +57,5 @@ def _store(provider: str, vendor: Vendor, knock: Knock) -> bool:
         body = vendor.stored(knock) if vendor.stored else knock.body
         WebhookDelivery.objects.create(provider=provider, body=body, received_at=knock.at)
         doorbell.ring_on_commit("delivery.fold_webhooks", "webhooks")
+    chaos.point("webhooks.stored")
     return True

@@ -17,7 +17,7 @@ from functools import partial
 
 from django.db import connection
 
-from contacts import halving, tracing, transactions
+from contacts import chaos, halving, tracing, transactions
 from delivery import facts, in_doubt, signals, tallies
 from delivery.facts import Fact
 from delivery.providers import entries
@@ -77,6 +77,7 @@ def _fold_batch(limit: int, now: datetime) -> bool:
     if refused:
         log.error("%d reports of providers could not be stored", len(refused))
     bodies.mark_folded(folded, now=now)
+    chaos.point("webhooks.folded")
     return True
 
 

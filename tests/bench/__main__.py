@@ -1,19 +1,23 @@
-"""`bin/bench [name|all] [--quick]`: run benchmarks, print their tables, write var/bench/<name>.json."""
+"""`bin/bench [name|all] [--quick]`: run benchmarks, print their tables, write var/bench/<name>.json; what ran at full
+size is kept in docs/proof/."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from config.state import AlreadyRunning, State
-from tests.bench import delivery, engine, harness, imports, intake, render, scoring, segments, timers
+from tests.bench import delivery, engine, growth, harness, imports, intake, render, scoring, segments, timers
 from tests.drills.rig.processes import ROOT
+from tests.proof import kept, page
 
 BENCHES: dict[str, Callable[..., harness.Result]] = {
     "delivery": delivery.run,
     "engine": engine.run,
+    "growth": growth.run,
     "imports": imports.run,
     "intake": intake.run,
     "render": render.run,
@@ -44,6 +48,9 @@ def _run(name: str, *, quick: bool) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     result = BENCHES[name](directory, quick=quick, say=lambda line: print(line, file=sys.stderr, flush=True))
     path: Path = harness.write(OUTPUT, name, result, quick=quick)
+    if not quick:
+        kept.keep(kept.BENCHES, name, asdict(result))
+        page.write()
     print(f"{name}{' (quick)' if quick else ''}\n{harness.table(result.rows, result.claims)}\n{path}")
 
 

@@ -9,7 +9,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,7 @@ class Result:
     rows: list[Row]
     claims: list[Claim]
     rounds: dict[str, list[Round]]
+    curves: list[dict[str, Any]] = field(default_factory=list)  # what, and points of (size, CPU us of an item)
 
 
 def write(directory: Path, name: str, result: Result, *, quick: bool) -> Path:

@@ -45,7 +45,7 @@ class ImportsBench:
     def furnish(self) -> None:
         stage.manage(self.env | {"DATABASE_OWNER_SESSION": "1"}, "migrate", "--no-input", "--verbosity", "0")
         for count in (*self.size.files, self.size.peer):
-            _write(self._file(count), count)
+            write(self._file(count), count)
 
     def contenders(self) -> list[harness.Contender]:
         return [
@@ -114,7 +114,7 @@ class ImportsBench:
         return self.servers.connect(DATABASE)
 
 
-def _write(path: Path, count: int) -> None:
+def write(path: Path, count: int) -> None:
     zones, plans = ("Europe/Berlin", "America/New_York", "Asia/Tokyo"), ("trial", "paid", "free")
     with path.open("w", encoding="utf-8") as file:
         file.write("external_id,email,phone,timezone,plan,company,seats,consent_marketing\n")

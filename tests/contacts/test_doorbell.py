@@ -1,7 +1,10 @@
 """Doorbells coalesce while one is under way, are never in the way, and a task rings again for what it leaves."""
 
+import time
+
 import pytest
 import redis
+from amqp.exceptions import NotFound, PreconditionFailed
 
 from config import lanes
 from contacts import doorbell, redis_index
@@ -131,3 +134,18 @@ def test_the_worker_of_each_lane_in_which_waits_end_listens_to_its_later_bells()
         f"{lane},{doorbell.eta_queue(lane)}" for lane in timers.LANES
     ]
     assert lanes.queues_of("housekeeping") == "housekeeping"
+
+
+@pytest.mark.parametrize("refusal", [NotFound, PreconditionFailed])
+def test_what_rabbitmq_refuses_is_no_error_of_whoever_rings(bells, monkeypatch, refusal):
+    """A queue that was declared in another way, an exchange that no worker has declared yet."""
+
+    def refuse(*args, **options):
+        raise refusal("no exchange 'celery_delayed_27'")
+
+    monkeypatch.setattr(doorbell.current_app, "send_task", refuse)
+    doorbell.ring(TASK, LANE)
+    assert doorbell._silence["until"] > 0
+    doorbell._silence["until"] = 0.0
+    doorbell.ring_at(TASK, LANE, [time.time() + 5])
+    assert doorbell._silence["until"] > 0

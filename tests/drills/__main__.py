@@ -1,4 +1,5 @@
-"""`bin/drill [name|all] [--smoke] [--seed N]`: perform drills, print their tables, write var/drill/<name>.json."""
+"""`bin/drill [name|all] [--smoke] [--seed N] [--broker B]`: perform drills, print their tables, write
+var/drill/<name>.json; what ran at full size is kept in docs/proof/."""
 
 from __future__ import annotations
 
@@ -10,16 +11,31 @@ from config.state import AlreadyRunning, State
 from tests.drills.capped_flood import CappedFlood
 from tests.drills.no_step_twice import NoStepTwice
 from tests.drills.nothing_after_unsubscribe import NothingAfterUnsubscribe
+from tests.drills.nothing_lost.drill import NothingLost
 from tests.drills.post_office import PostOffice
 from tests.drills.random_journeys import RandomJourneys
-from tests.drills.rig import report
+from tests.drills.rig import report, summary
 from tests.drills.rig.drill import Drill, perform
 from tests.drills.rig.processes import ROOT
+from tests.drills.rig.servers import BROKERS, Servers
 from tests.drills.score_crossings.drill import ScoreCrossings
+from tests.drills.timers import Timers
+from tests.drills.webhook_fold.drill import WebhookFold
+from tests.proof import kept, page
 
 DRILLS: dict[str, Callable[[], Drill]] = {
     drill.name: drill
-    for drill in (NoStepTwice, NothingAfterUnsubscribe, PostOffice, CappedFlood, RandomJourneys, ScoreCrossings)
+    for drill in (
+        NothingLost,
+        NoStepTwice,
+        NothingAfterUnsubscribe,
+        PostOffice,
+        CappedFlood,
+        RandomJourneys,
+        ScoreCrossings,
+        Timers,
+        WebhookFold,
+    )
 }
 OUTPUT = ROOT / "var" / "drill"
 
@@ -29,19 +45,27 @@ def main() -> int:
     parser.add_argument("name", nargs="?", default="all", choices=[*DRILLS, "all"])
     parser.add_argument("--smoke", action="store_true", help="a small form of at most 30 seconds, for CI")
     parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same faults")
+    parser.add_argument("--broker", choices=BROKERS, default=BROKERS[0], help="who carries the doorbells")
     arguments = parser.parse_args()
     try:
         State(OUTPUT).lock()
     except AlreadyRunning as error:
         print(f"Another drill is at work in this folder (pid {error.pid}).", file=sys.stderr)
         return 3
-    well = True
-    for name in DRILLS if arguments.name == "all" else [arguments.name]:
-        result = perform(DRILLS[name](), OUTPUT / name, smoke=arguments.smoke, seed=arguments.seed, say=_say)
-        path = report.write(result, OUTPUT)
-        print(f"{report.table(result)}\n{path}", flush=True)
-        well = well and result.is_well
-    return 0 if well else 1
+    reports = []
+    with Servers(OUTPUT / "servers", say=_say, broker=arguments.broker) as servers:
+        for name in DRILLS if arguments.name == "all" else [arguments.name]:
+            drill = DRILLS[name]()
+            result = perform(drill, servers, OUTPUT / name, smoke=arguments.smoke, seed=arguments.seed, say=_say)
+            path = report.write(result, OUTPUT)
+            print(f"{report.table(result)}\n{path}", flush=True)
+            reports.append(result.as_dict())
+            if not arguments.smoke and arguments.broker == BROKERS[0]:
+                kept.keep(kept.DRILLS, name, reports[-1])
+                page.write()
+    for rows in (summary.books(reports), summary.recovery(reports), summary.mutants(reports)):
+        print(f"\n{summary.text(*rows)}")
+    return 0 if all(each["ok"] for each in reports) else 1
 
 
 def _say(line: str) -> None:

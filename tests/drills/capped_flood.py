@@ -222,6 +222,11 @@ def _nobody_is_lost(scene: Stage, load: str, slug: str) -> Finding:
         f"nobody is lost: whoever was acknowledged went through {slug}",
         holds=states == {"completed": acknowledged},
         figures={"acknowledged": acknowledged, **states},
+        counts={
+            "acknowledged": acknowledged,
+            "processed": states.get("completed", 0),
+            "lost": max(0, acknowledged - sum(states.values())),
+        },
     )
 
 

@@ -1,5 +1,6 @@
-"""I6 and I7: once an unsubscribe was acknowledged, no request to that address starts, while senders pause between claim
-and write for longer than their lease, are killed, and lose their connections; and the acknowledgement is quick."""
+"""I6, I7, I20: once an unsubscribe or the withdrawal of a consent was acknowledged, no request to that address starts,
+while senders pause between claim and write for longer than their lease, are killed, and lose their connections; and the
+acknowledgement is quick. Who had refused before gets nothing at all."""
 
 from __future__ import annotations
 
@@ -22,9 +23,21 @@ from tests.drills.rig.report import Finding, Run, first
 from tests.drills.rig.servers import Servers
 from tests.drills.rig.stage import TEMPLATE, Stage, manage
 from tests.drills.rig.stub_plan import StubPlan
+from tests.drills.rig.unsubscribers import LINK, SAID
 
 JOURNEY = Path(__file__).parent / "journeys" / "nothing_after_unsubscribe.yaml"
 NOTHING_AFTER = "no request to an address began after its unsubscribe was acknowledged"
+NOTHING_WITHOUT = "no request to an address whose person had refused marketing before"
+REFUSED_EVERY = 10  # every so many-th of the people
+REFUSALS = """
+INSERT INTO consent_records (contact_id, category, topic, state, recorded_at, source)
+SELECT id, 'marketing', '', 'denied', now(), 'import' FROM contacts WHERE id %% %s = 0 ORDER BY id
+"""
+# of people who refused in the middle
+HELD_BACK = """
+SELECT count(*) FROM contact_send_log l WHERE kind = 'suppressed' AND NOT EXISTS (
+       SELECT FROM consent_records r WHERE r.contact_id = l.contact_id AND r.source = 'import')
+"""
 FAULTS = {"sender": 4.0, "web_child": 1.0, "web": 0.3, "terminate_backends": 1.0, "flush_redis": 0.5}
 LEASE_SECONDS = 2.0
 CALM_RATE = 300  # mails a second: how quick an acknowledgement is on a machine that is not at its end
@@ -35,6 +48,7 @@ CHAOS = {
     "check_then_send": "delivery.claimed=pause:0.6:0.5",
     "no_lease_check": "delivery.claimed=pause:3.0:0.3",
     "gate_reads_before_it_locks": "delivery.gate=pause:0.4:0.5",
+    "gate_asks_for_no_consent": "on",
 }
 
 
@@ -54,6 +68,7 @@ class Size:
 FULL = Size(people=8_000, mails=10, load_seconds=180, unsubscribers=12, paused=0.04, fault_every=4.0)
 CALM = replace(FULL, load_seconds=60, unsubscribers=4)
 SMOKE = Size(people=1_500, mails=12, load_seconds=12, unsubscribers=12, paused=0.08, fault_every=2.5)
+SHORT = replace(SMOKE, load_seconds=4)  # for what needs no luck to come out
 
 
 class NothingAfterUnsubscribe:
@@ -63,13 +78,19 @@ class NothingAfterUnsubscribe:
         "check_then_send": (NOTHING_AFTER,),
         "no_lease_check": (NOTHING_AFTER,),
         "gate_reads_before_it_locks": (NOTHING_AFTER,),
+        "gate_asks_for_no_consent": (NOTHING_AFTER, NOTHING_WITHOUT),
     }
+
+    def __init__(self) -> None:
+        self._key = ""
 
     def furnish(self, servers: Servers, env: Mapping[str, str], *, smoke: bool) -> None:
         manage(env, "import_workflow", str(JOURNEY), "--publish")
+        self._key = manage(env, "create_api_key", "--name", "drill", "--scopes", "contacts:write").strip()
         size = SMOKE if smoke else FULL
         with servers.connect(TEMPLATE) as connection:
             people.settle(connection, size.people)
+            connection.execute(REFUSALS, [REFUSED_EVERY])
             people.queue_mails(connection, size.mails)
         manage(env, "rebuild_counters")  # of messages that no journey sent
 
@@ -99,7 +120,7 @@ class NothingAfterUnsubscribe:
             progress=scene.progress,
         )
         bells = TooManyBells(scene.servers, [("delivery.deliver", "delivery_urgent")], times=2, every=0.5)
-        leaving = self._start_unsubscribers(scene, size, play.seed)
+        leaving = self._start_unsubscribers(scene, size, play)
         bells.start()
         if not play.calm:
             nemesis.start()
@@ -119,6 +140,7 @@ class NothingAfterUnsubscribe:
             seconds=0,
             findings=(
                 nothing_after(requests, acks),
+                nothing_without(requests, acks),
                 aimed_well(scene, acks, calm=play.calm),
                 answered_at_once(acks) if play.calm else answered_within_the_lease(acks),
                 checker.nothing_sent_twice(requests),
@@ -127,13 +149,15 @@ class NothingAfterUnsubscribe:
             figures={"processes started again": crew.restarts()},
         )
 
-    def _start_unsubscribers(self, scene: Stage, size: Size, seed: int) -> subprocess.Popen[bytes]:
+    def _start_unsubscribers(self, scene: Stage, size: Size, play: Play) -> subprocess.Popen[bytes]:
         job = {
             "base_url": scene.base_url,
             "database_url": scene.servers.database_url(scene.database),
             "workers": size.unsubscribers,
             "pause": 0.2,
-            "seed": seed,
+            "seed": play.seed,
+            "ways": _ways(play),
+            "key": self._key,
         }
         (scene.directory / "unsubscribes_job.json").write_text(json.dumps(job))
         env = {**scene.env, "DJANGO_SETTINGS_MODULE": "config.settings"}
@@ -142,9 +166,18 @@ class NothingAfterUnsubscribe:
             return spawn(command, env=env, stdout=log, stderr=log)
 
 
+def _ways(play: Play) -> list[str]:
+    """A mutant of one of the two needs everybody to go that way; what is promised of a calm machine is the link's."""
+    if play.mutant == "gate_asks_for_no_consent":
+        return list(SAID)
+    return [LINK] if play.mutant or play.calm else [LINK] * len(SAID) + list(SAID)
+
+
 def _size(play: Play) -> Size:
     if play.calm:
         return CALM
+    if play.mutant == "gate_asks_for_no_consent":
+        return SHORT
     return SMOKE if play.smoke or play.mutant else FULL
 
 
@@ -173,6 +206,20 @@ def nothing_after(requests: Sequence[Request], acks: Sequence[Mapping[str, Any]]
         examples=first(
             [f"message {one.mid}: {one.after - acknowledged[one.to]:.3f} s after the acknowledgement" for one in late]
         ),
+        counts={"unsubscribes": len(acknowledged), "after unsubscribe": len(late)},
+    )
+
+
+def nothing_without(requests: Sequence[Request], acks: Sequence[Mapping[str, Any]]) -> Finding:
+    """They were never asked, and mails to them wait in the queue all the same. Who wavered had agreed for a moment."""
+    agreed = {ack["address"] for ack in acks if ack["way"] == "wavering"}
+    had_refused = {people.address(n) for n in range(REFUSED_EVERY, FULL.people + 1, REFUSED_EVERY)} - agreed
+    written_to = [request for request in requests if request.to in had_refused]
+    return Finding(
+        NOTHING_WITHOUT,
+        holds=not written_to,
+        figures={"requests": len(requests), "to them": len(written_to)},
+        examples=first([f"message {one.mid}" for one in written_to]),
     )
 
 
@@ -180,12 +227,13 @@ def aimed_well(scene: Stage, acks: Sequence[Mapping[str, Any]], *, calm: bool) -
     """Zero means nothing if nobody stood in the fire: enough of them unsubscribed while a mail to them was on its way
     or at the gate, and enough had mails in the queue that were then held back."""
     aims = Counter(ack["aimed_at"] for ack in acks)
-    held_back = scene.number("SELECT count(*) FROM contact_send_log WHERE kind = 'suppressed'")
+    held_back = scene.number(HELD_BACK)
+    ways = Counter(ack["way"] for ack in acks)
     least = max(10, len(acks) // 20)
     return Finding(
         "the unsubscribes met mails on their way, at the gate and in the queue",
         holds=aims["in flight"] >= least and held_back >= least and (calm or aims["at the gate"] >= least),
-        figures={**dict(sorted(aims.items())), "mails held back": held_back},
+        figures={**dict(sorted(aims.items())), "mails held back": held_back, **dict(sorted(ways.items()))},
     )
 
 

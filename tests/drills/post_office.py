@@ -28,6 +28,7 @@ from tests.drills.rig.report import Finding, Run, first
 from tests.drills.rig.servers import Servers
 from tests.drills.rig.stage import TEMPLATE, Stage, manage
 from tests.drills.rig.stub_plan import StubPlan
+from tests.drills.rig.unsubscribers import LINK
 
 JOURNEY = Path(__file__).parent / "journeys" / "post_office.yaml"
 WITHIN_THE_CAP = "nobody got more capped mails than the cap allows, doubts counted"
@@ -187,6 +188,7 @@ class PostOffice:
             "workers": size.unsubscribers,
             "pause": size.pause,
             "seed": seed,
+            "ways": [LINK],
         }
         (scene.directory / "unsubscribes_job.json").write_text(json.dumps(job))
         env = {**scene.env, "DJANGO_SETTINGS_MODULE": "config.settings"}
@@ -238,6 +240,7 @@ def within_the_cap(scene: Stage, requests: Sequence[Request]) -> Finding:
         holds=not over and not counted,
         figures={"got one": len(to_each), "over it at the ESP": len(over), "over it in the ledger": len(counted)},
         examples=first([f"{to}: {to_each[to]}" for to in over]),
+        counts={"over cap": max(len(over), len(counted))},
     )
 
 
@@ -269,4 +272,10 @@ def every_doubt_ends(scene: Stage) -> Finding:
         "every doubt ends, by a report or at the deadline, and nothing is left under way",
         holds=not left and doubts > 0 and ends.get("accepted", 0) > 0 and ends.get("undetermined", 0) > 0,
         figures={"doubts": doubts, **ends, "left open": sum(left.values())},
+        counts={
+            "doubts": doubts,
+            "doubts by proof": doubts - ends.get("undetermined", 0) - sum(left.values()),
+            "doubts by deadline": ends.get("undetermined", 0),
+            "doubts left": sum(left.values()),
+        },
     )

@@ -202,6 +202,7 @@ def _everybody_began(scene: Stage) -> Finding:
         holds=bool(told) and not lost,
         figures={"told": len(told), "lost": len(lost)},
         examples=first([f"contact {person} in {slug}" for slug, person in lost]),
+        counts={"acknowledged": len(told), "processed": len(told & known), "lost": len(lost)},
     )
 
 

@@ -16,7 +16,10 @@ PREFIX = "carillon:"  # REDIS_PREFIX: the product's queues are named under it
 def broker(servers: Servers) -> Celery:
     """For sending tasks to the product's workers."""
     app = Celery(broker=servers.broker_url)
-    app.conf.broker_transport_options = {"global_keyprefix": PREFIX, "socket_timeout": 2}
+    if servers.broker == "redis":
+        app.conf.broker_transport_options = {"global_keyprefix": PREFIX, "socket_timeout": 2}
+    else:
+        app.conf.update(task_create_missing_queue_type="quorum", task_create_missing_queue_exchange_type="topic")
     return app
 
 

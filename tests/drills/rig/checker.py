@@ -54,6 +54,7 @@ def everybody_finished(stage: Stage, expected: int) -> Finding:
         "every acknowledged trigger enrolled once, and every enrolment finished",
         holds=finished == expected == sum(states.values()),
         figures={"acknowledged": expected, **states},
+        counts={"acknowledged": expected, "processed": finished, "lost": max(0, expected - sum(states.values()))},
     )
 
 
@@ -80,6 +81,7 @@ def counters_equal_the_journal(stage: Stage) -> Finding:
         examples=first(
             [f"{step} {metric}: {counted[step, metric]} / {written[step, metric]}" for step, metric in wrong]
         ),
+        counts={"twice": sum(abs(counted[key] - written[key]) for key in wrong)},
     )
 
 
@@ -96,6 +98,7 @@ def one_message_per_step(stage: Stage) -> Finding:
         holds=not doubled,
         figures={"messages": stage.number("SELECT count(*) FROM messages"), "doubled": len(doubled)},
         examples=first([f"enrolment {row[0]}, step {row[1]}: {row[2]} messages" for row in doubled]),
+        counts={"twice": len(doubled)},
     )
 
 
@@ -117,6 +120,7 @@ def nothing_sent_twice(requests: Sequence[Request]) -> Finding:
             **{f"answered {verdict}": count for verdict, count in sorted(Counter(r.verdict for r in requests).items())},
         },
         examples=first([f"message {mid}" for mid in [*twice, *blind]]),
+        counts={"requests": len(requests), "twice": len(twice), "resent": len(blind)},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tests.drills.rig import checker, machine, stage
 from tests.drills.rig.report import Report, Run
-from tests.drills.rig.servers import Servers
+from tests.drills.rig.servers import BROKERS, Servers
 from tests.drills.rig.stage import Stage
 from tests.drills.rig.stub_plan import StubPlan
 
@@ -49,19 +49,21 @@ class Drill(Protocol):
         """Load, faults, quiet, findings."""
 
 
-def perform(drill: Drill, directory: Path, *, smoke: bool, seed: int, say: Callable[[str], None]) -> Report:
-    with Servers(directory / "servers", say=say) as servers:
-        ground = machine.describe(postgresql=servers.version())
-        say(f"{drill.name}: furnishing")
-        stage.furnish(servers, directory, lambda env: drill.furnish(servers, env, smoke=smoke))
-        plays = [Play("", smoke, seed), *(Play(mutant, smoke, seed) for mutant in drill.mutants)]
-        if drill.has_calm_run and not smoke:
-            plays.insert(0, Play("", smoke, seed, calm=True))
-        runs = []
-        for play in plays:
-            say(f"{drill.name}: {play.name}")
-            runs.append(_run(drill, servers, directory, play))
-    return Report(drill=drill.name, seed=seed, smoke=smoke, machine=ground, runs=tuple(runs))
+def perform(
+    drill: Drill, servers: Servers, directory: Path, *, smoke: bool, seed: int, say: Callable[[str], None]
+) -> Report:
+    ground = machine.describe(**servers.versions())
+    say(f"{drill.name}: furnishing")
+    stage.furnish(servers, directory, lambda env: drill.furnish(servers, env, smoke=smoke))
+    plays = [Play("", smoke, seed), *(Play(mutant, smoke, seed) for mutant in drill.mutants)]
+    if drill.has_calm_run and not smoke:
+        plays.insert(0, Play("", smoke, seed, calm=True))
+    runs = []
+    for play in plays:
+        say(f"{drill.name}: {play.name}")
+        runs.append(_run(drill, servers, directory, play))
+    name = drill.name if servers.broker == BROKERS[0] else f"{drill.name}_{servers.broker}"
+    return Report(drill=name, seed=seed, smoke=smoke, machine=ground, runs=tuple(runs))
 
 
 def _run(drill: Drill, servers: Servers, directory: Path, play: Play) -> Run:

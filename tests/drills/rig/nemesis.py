@@ -25,6 +25,8 @@ class Infrastructure(Protocol):
     def restart_redis(self) -> None: ...
     def restart_postgres(self) -> None: ...
     def terminate_backends(self, share: float, dice: random.Random) -> int: ...
+    def restart_broker(self) -> None: ...
+    def broker_faults(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Fault:
 
 
 class Nemesis:
-    """Does a fault about every `every` seconds, until stopped. `weights` says how often each kind comes; `progress` is
-    any number that grows while the system works.
+    """Does a fault about every `every` seconds, until stopped. `weights` says how often each kind comes (if `counted`,
+    exactly so often, in an order made by chance, and `is_through` then); `progress` is any number that grows while the
+    system works.
 
     Kinds: web_child (one of the web's own processes), worker, sender, web, dispatcher, beat (the whole process, kill
-    -9), pause (SIGSTOP for `pause` seconds), flush_redis, restart_redis, restart_postgres, terminate_backends."""
+    -9), pause (SIGSTOP for `pause` seconds), flush_redis, restart_redis, restart_postgres, terminate_backends; and
+    restart_broker by itself, where the broker is a server of its own."""
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Nemesis:
         record: Path,
         progress: Callable[[], int],
         pause: float = 3.0,
+        counted: bool = False,
     ) -> None:
         self._crew, self._services, self._progress = crew, services, progress
         self._every, self._pause = every, pause
@@ -67,11 +72,16 @@ class Nemesis:
             "flush_redis": lambda: self._upset(self._services.flush_redis, "redis"),
             "restart_redis": lambda: self._upset(self._services.restart_redis, "redis"),
             "restart_postgres": lambda: self._upset(self._services.restart_postgres, "postgres"),
+            "restart_broker": lambda: self._upset(self._services.restart_broker, "broker"),
             "terminate_backends": self._terminate_backends,
         }
+        weights = {**weights, **services.broker_faults()}
         if unknown := weights.keys() - self._deeds.keys():
             raise ValueError(f"no such fault: {sorted(unknown)[0]}")
         self._weights = dict(weights)
+        self._deck = [kind for kind, times in weights.items() for _ in range(round(times))] if counted else None
+        if self._deck:
+            self._dice.shuffle(self._deck)
         self._record = Journal(record)
         self._stopping = threading.Event()
         self._all_done = threading.Event()
@@ -102,15 +112,26 @@ class Nemesis:
     def _run(self) -> None:
         try:
             while not self._stopping.wait(self._every * self._dice.uniform(0.5, 1.5)):
-                kind = self._dice.choices(list(self._weights), list(self._weights.values()))[0]
+                if self.is_through:
+                    break
+                kind = self._deck[-1] if self._deck else self._by_weight()
                 at = time.monotonic()
                 target, is_mended = self._deeds[kind]()
                 if target:
+                    if self._deck:
+                        self._deck.pop()
                     watcher = threading.Thread(target=self._watch, args=(kind, target, at, is_mended), daemon=True)
                     watcher.start()
                     self._watchers.append(watcher)
         except BaseException as error:
             self.failure = error
+
+    @property
+    def is_through(self) -> bool:
+        return self._deck == []
+
+    def _by_weight(self) -> str:
+        return self._dice.choices(list(self._weights), list(self._weights.values()))[0]
 
     def _watch(self, kind: str, target: str, at: float, is_mended: Callable[[], bool]) -> None:
         while not (mended := is_mended()) and time.monotonic() < at + PATIENCE:

@@ -8,15 +8,28 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+# What drills count in common, and the order in which tables show it. What is FORBIDDEN has to be zero.
+COUNTED = (
+    "acknowledged", "processed", "requests", "unsubscribes", "doubts", "doubts by proof", "doubts by deadline",
+    "timers",
+)  # fmt: skip
+FORBIDDEN = ("lost", "twice", "after unsubscribe", "over cap", "doubts left", "resent", "early")
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One invariant in one run. `figures` are the counts behind the word; `examples` a few of the violations (ids)."""
+    """One invariant in one run. `figures` are the counts behind the word; `examples` a few of the violations (ids);
+    `counts` those of the figures that all drills have in common, by the words of COUNTED and FORBIDDEN."""
 
     invariant: str
     holds: bool
     figures: dict[str, Any] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if strange := self.counts.keys() - {*COUNTED, *FORBIDDEN}:
+            raise ValueError(f"{self.invariant}: nobody else counts {', '.join(sorted(strange))}")
 
 
 @dataclass(frozen=True)

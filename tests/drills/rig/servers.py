@@ -1,4 +1,5 @@
-"""A PostgreSQL (fsync on) and a Redis of the rig's own, which may crash and start again on the same data and port."""
+"""A PostgreSQL (fsync on), a Redis and, where it is wanted as the broker, a RabbitMQ of the rig's own, which may crash
+and start again on the same data and port."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import random
 import shutil
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +20,9 @@ from config import postgres, valkey
 from config.processes import Process, stop
 from config.state import State
 from tests.drills.rig.processes import in_maker_thread
+from tests.drills.rig.rabbitmq import Rabbit
 
+BROKERS = ("redis", "rabbitmq")
 OWN = "rig"  # the application name of the rig's own connections, which are not to be cut
 
 
@@ -37,10 +41,14 @@ def free_port() -> int:
 
 
 class Servers:
-    """A context manager. `directory` gets the data and the logs, and what lay there is removed first."""
+    """A context manager. `directory` gets the data and the logs, and what lay there is removed first. `broker`: who
+    carries the doorbells, one of BROKERS."""
 
-    def __init__(self, directory: Path, *, say: Callable[[str], None] = lambda line: None) -> None:
-        self._home, self._say = directory, say
+    def __init__(
+        self, directory: Path, *, say: Callable[[str], None] = lambda line: None, broker: str = BROKERS[0]
+    ) -> None:
+        self._home, self._say, self.broker = directory, say, broker
+        self._rabbit: Rabbit | None = None
         self._postgres: Process | None = None
         self._redis: Process | None = None
         self._postgres_url = self._redis_url = ""
@@ -48,6 +56,8 @@ class Servers:
     def __enter__(self) -> Self:
         self._remove()
         in_maker_thread(self._start)
+        if self.broker == "rabbitmq":
+            self._start_rabbit()
         return self
 
     def _start(self) -> None:
@@ -57,9 +67,17 @@ class Servers:
         self._postgres_url = url.rpartition("/")[0]
         self._redis, self._redis_url = valkey.start(state, durable=False, say=self._say)
 
+    def _start_rabbit(self) -> None:
+        home = self._home / "rabbitmq"
+        home.mkdir()
+        self._rabbit = Rabbit(home)
+        self._rabbit.start()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._rabbit is not None:
+            self._rabbit.end()
         stop([server for server in (self._redis, self._postgres) if server is not None])
         self._remove_cluster()
 
@@ -90,6 +108,10 @@ class Servers:
     def create_database(self, name: str, *, template: str = "template1") -> None:
         with self.connect("postgres") as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+
+    def has_database(self, name: str) -> bool:
+        with self.connect("postgres") as connection:
+            return bool(connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchall())
 
     def drop_database(self, name: str) -> None:
         with self.connect("postgres") as connection:
@@ -126,19 +148,44 @@ class Servers:
     def index_url(self) -> str:
         return f"{self._redis_url}/1"
 
-    @property
-    def broker_url(self) -> str:
-        return f"{self._redis_url}/0"
-
     def flush_redis(self) -> None:
-        redis.Redis.from_url(self.broker_url, socket_timeout=5).flushall()
+        redis.Redis.from_url(self.index_url, socket_timeout=5).flushall()
 
     def restart_redis(self) -> None:
         """kill -9, and up again with nothing in it."""
+        with self.without_redis():
+            pass
+
+    @contextmanager
+    def without_redis(self) -> Iterator[None]:
+        """kill -9, and up again with nothing in it in the end."""
         server = self._redis
         assert server is not None
         server.kill()
+        yield
         in_maker_thread(server.start)
         port, password = self._redis_url.rpartition(":")[2], self._redis_url.rpartition("@")[0].rpartition(":")[2]
         if not valkey.wait_until_it_answers(server, int(port), password):
             raise RuntimeError(f"Redis did not come back:\n{server.tail()}")
+
+    # -- the broker ----------------------------------------------------------------------------------------------------
+    @property
+    def broker_url(self) -> str:
+        return self._rabbit.url if self._rabbit is not None else f"{self._redis_url}/0"
+
+    def versions(self) -> dict[str, str]:
+        """What the drill ran on; the broker's where it is a server of its own."""
+        return {
+            "postgresql": self.version(),
+            **({"rabbitmq": self._rabbit.version()} if self._rabbit is not None else {}),
+        }
+
+    def broker_faults(self) -> dict[str, float]:
+        """What more may befall an installation, and how often, if its broker is a server of its own."""
+        return {"restart_broker": 1.0} if self._rabbit is not None else {}
+
+    def restart_broker(self) -> None:
+        """kill -9, and up again with what was durable."""
+        assert self._rabbit is not None
+        self._rabbit.kill()
+        self._rabbit.start()

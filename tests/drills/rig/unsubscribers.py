@@ -1,9 +1,11 @@
-"""People who unsubscribe at the worst moment: while a mail to them is at the head of the queue or on its way.
+"""People who unsubscribe, or withdraw their consent, at the worst moment: while a mail to them is at the head of the
+queue or on its way.
 
     python -m tests.drills.rig.unsubscribers DIR
 
 runs in the product's environment (links are signed). DIR holds `unsubscribes_job.json` (base_url, database_url,
-workers, pause, seed), gets `unsubscribes.jsonl`; ends when `DIR/enough` appears."""
+workers, pause, seed, and the `ways` that they choose from; all but the link want a `key`), gets `unsubscribes.jsonl`;
+ends when `DIR/enough` appears."""
 
 from __future__ import annotations
 
@@ -24,19 +26,27 @@ from tests.drills.rig.record import Journal
 
 # claimed and committed: the request may start at any moment
 IN_FLIGHT = """
-SELECT m.public_id::text, c.email
+SELECT m.public_id::text, c.email, c.public_id::text
   FROM outbox o JOIN messages m ON m.id = o.message_id JOIN contacts c ON c.id = o.contact_id
  WHERE o.state = 'sending' AND o.lease_until > now() ORDER BY random() LIMIT 50
 """
 _HEAD = """
 WITH head AS (SELECT message_id FROM outbox WHERE state = 'queued' ORDER BY priority DESC, message_id LIMIT 400),
      free AS (SELECT message_id FROM outbox WHERE message_id IN (SELECT message_id FROM head) FOR UPDATE SKIP LOCKED)
-SELECT m.public_id::text, c.email
+SELECT m.public_id::text, c.email, c.public_id::text
   FROM head JOIN messages m ON m.id = head.message_id JOIN contacts c ON c.id = m.contact_id
  WHERE head.message_id {} (SELECT message_id FROM free) ORDER BY random() LIMIT 50
 """
 AT_THE_GATE = _HEAD.format("NOT IN")  # locked by a sender that has not committed its claim
 NEXT_IN_LINE = _HEAD.format("IN")
+LINK = "link"
+# by a program of the company, in these words; who wavers agrees again in between, and their last word holds
+SAID: dict[str, list[tuple[str, ...]]] = {
+    "marketing": [("marketing", "denied")],
+    "by this channel": [("marketing", "denied", "email")],
+    "processing": [("data_processing", "denied")],
+    "wavering": [("marketing", "denied"), ("marketing", "granted"), ("marketing", "denied")],
+}
 AIMS = (("in flight", IN_FLIGHT), ("at the gate", AT_THE_GATE), ("queued", NEXT_IN_LINE))
 
 
@@ -44,6 +54,7 @@ AIMS = (("in flight", IN_FLIGHT), ("at the gate", AT_THE_GATE), ("queued", NEXT_
 class Target:
     mid: str
     address: str
+    contact: str  # its public id
     aimed_at: str  # in flight · at the gate · queued
 
 
@@ -82,29 +93,48 @@ class Unsubscribers:
             return None  # it is being started again
         if not rows:
             return None
-        mid, address = self._dice.choice(rows)
-        return Target(mid, address, aimed_at)
+        mid, address, contact = self._dice.choice(rows)
+        return Target(mid, address, contact, aimed_at)
 
     async def _unsubscribe(self, target: Target) -> None:
-        from delivery.public.unsubscribing import token_of
-
-        url = f"{self._job['base_url']}/u/{token_of(target.mid)}"
-        began, read, tries, _ = await until_answered(lambda: self._post(url), expected=200)
+        way = self._dice.choice(self._job["ways"])
+        if way == LINK:
+            began, read, tries = await self._use_the_link(target)
+        else:
+            for words in SAID[way]:
+                began, read, tries = await self._say(target, *words)
         self._acks.write(
             {
                 "address": target.address,
                 "mid": target.mid,
                 "aimed_at": target.aimed_at,
+                "way": way,
                 "sent_at": began,
                 "acked_at": read,
                 "tries": tries,
             }
         )
 
-    async def _post(self, url: str) -> tuple[int, Any]:
-        async with self._session.post(url, data={"List-Unsubscribe": "One-Click"}) as response:
-            await response.read()
-            return response.status, None
+    async def _use_the_link(self, target: Target) -> tuple[float, float, int]:
+        from delivery.public.unsubscribing import token_of
+
+        url = f"{self._job['base_url']}/u/{token_of(target.mid)}"
+        return await self._acknowledged(url, expected=200, data={"List-Unsubscribe": "One-Click"})
+
+    async def _say(self, target: Target, category: str, state: str, topic: str = "all") -> tuple[float, float, int]:
+        url = f"{self._job['base_url']}/api/v1/contacts/{target.contact}/consents"
+        said = {"category": category, "state": state, **({"topic": topic} if category == "marketing" else {})}
+        key = {"Authorization": f"Bearer {self._job['key']}"}
+        return await self._acknowledged(url, expected=201, json=said, headers=key)
+
+    async def _acknowledged(self, url: str, *, expected: int, **sent: Any) -> tuple[float, float, int]:
+        """When the last try began, when its answer was read, and how many there were."""
+
+        async def post() -> tuple[int, Any]:
+            async with self._session.post(url, **sent) as response:
+                return response.status, await response.text()
+
+        return (await until_answered(post, expected=expected))[:3]
 
 
 async def _main(directory: Path) -> None:

@@ -203,6 +203,12 @@ def entered(evidence: Evidence) -> Finding:
         holds=rises.total() > 0 and not wrong,
         figures={"rises": rises.total(), "entries": sum(evidence.entries.values()), "wrong": len(wrong)},
         examples=first(wrong),
+        counts={
+            "acknowledged": rises.total(),
+            "processed": sum(min(rises[who], count) for who, count in evidence.entries.items()),
+            "lost": sum(max(0, count - evidence.entries.get(who, 0)) for who, count in rises.items()),
+            "twice": sum(max(0, count - rises[who]) for who, count in evidence.entries.items()),
+        },
     )
 
 

@@ -1,30 +1,41 @@
-"""A RabbitMQ of the test's own: any account may run it, and nothing of it stays."""
+"""A RabbitMQ of the rig's own, which may crash: any account may run it, and nothing of it stays."""
 
 from __future__ import annotations
 
 import os
+import random
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 from config import ports
+from tests.drills.rig.processes import spawn
 
 BINARIES = Path(os.environ.get("RABBITMQ_BIN", "/usr/lib/rabbitmq/bin"))
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
+
+
+class NoRabbit(Exception):
+    """There is none on this machine; the message says how to get one."""
 
 
 class Rabbit:
-    """`url` for Celery. `start` and `kill` as often as wanted; what is durable survives on the disk."""
+    """`url` for Celery. `start` and `kill` as often as wanted; what is durable survives on the disk. To make one raises
+    NoRabbit."""
 
     def __init__(self, folder: Path) -> None:
         self.server = BINARIES / "rabbitmq-server"
         if not self.server.exists() or shutil.which("epmd") is None:
-            pytest.skip("there is no RabbitMQ here (Debian: apt-get install rabbitmq-server; or set RABBITMQ_BIN)")
-        with ports.hold_free(22_000) as amqp, ports.hold_free(23_000) as names, ports.hold_free(24_000) as links:
+            raise NoRabbit("there is no RabbitMQ here (Debian: apt-get install rabbitmq-server; or set RABBITMQ_BIN)")
+        own = random.randrange(800)  # two that begin at once must not both find the first port free
+        with (
+            ports.hold_free(22_000 + own) as amqp,
+            ports.hold_free(23_000 + own) as names,
+            ports.hold_free(24_000 + own) as links,
+        ):
             self.port, epmd, link = (holder.getsockname()[1] for holder in (amqp, names, links))
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
         self.log = folder / "rabbitmq.out"
@@ -44,9 +55,10 @@ class Rabbit:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
             "RABBITMQ_CONFIG_FILE": str(folder / "none"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+            "RUNNING_UNDER_SYSTEMD": "1",  # else a shell stands between the server and whoever it should die with
         }
         # else the server starts a name service that outlives it
-        self._names = subprocess.Popen(
+        self._names = spawn(
             ["epmd", "-port", str(epmd), "-address", "127.0.0.1"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -57,9 +69,7 @@ class Rabbit:
     def start(self) -> None:
         """Returns once it answers."""
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [self.server], stdout=output, stderr=output, env=self._environment, start_new_session=True
-            )
+            self._process = spawn([str(self.server)], stdout=output, stderr=output, env=self._environment)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -67,8 +77,9 @@ class Rabbit:
             time.sleep(0.1)
 
     def kill(self) -> None:
+        """kill -9, of all that belongs to it."""
         if self._process is not None:
-            os.killpg(self._process.pid, 9)
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
 
@@ -76,6 +87,11 @@ class Rabbit:
         self.kill()
         self._names.kill()
         self._names.wait()
+
+    def version(self) -> str:
+        """As its log tells it."""
+        said = "".join(path.read_text(errors="replace") for path in (self.log.parent / "logs").glob("*.log"))
+        return said.partition("Starting RabbitMQ ")[2].partition(" ")[0] or "unknown"
 
     def _answers(self) -> bool:
         try:
