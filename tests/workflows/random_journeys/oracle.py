@@ -31,14 +31,17 @@ class Person:
     """`deed` after `deed`, in order of time; then `rest`. `variant_of(experiment)`: what the person was assigned."""
 
     def __init__(self, definition: Mapping[str, Any], trigger: str, variant_of: Callable[[str], str]) -> None:
-        self._definition, self._trigger, self._variant_of = definition, trigger, variant_of
-        self._steps: Mapping[str, Any] = definition["steps"]
-        self._settings: Mapping[str, Any] = definition["settings"]
+        self._live, self._trigger, self._variant_of = definition, trigger, variant_of
+        self._take_on(definition)
         self._attributes: dict[str, Any] = {}
         self._tags: set[str] = set()
         self._lists: set[str] = set()
         self._log: list[tuple[str, int]] = []
         self.stays: list[Stay] = []
+
+    def publish(self, definition: Mapping[str, Any]) -> None:
+        """Whoever enters from now on goes by this version; who is under way stays on theirs."""
+        self._live = definition
 
     def deed(self, deed: Deed) -> None:
         self._pass_time(deed.at)
@@ -62,7 +65,7 @@ class Person:
 
     # -- entering and leaving ------------------------------------------------------------------------------------------
     def _enter(self, now: int) -> None:
-        entry = self._definition["entry"]
+        entry = self._live["entry"]
         policy = entry["re_entry"]["policy"]
         if "audience" in entry and not self._holds(entry["audience"], self._attributes):
             return
@@ -72,10 +75,16 @@ class Person:
                 return
             if policy == "after_cooldown" and last.finished + _seconds(entry["re_entry"]["cooldown"]) > now:
                 return
+        self._take_on(self._live)
         stay = Stay(now, dict(self._attributes), self._definition["start"])
         self.stays.append(stay)
         if not self._leaves(stay, now):
             self._go(stay, now)
+
+    def _take_on(self, definition: Mapping[str, Any]) -> None:
+        self._definition: Mapping[str, Any] = definition
+        self._steps: Mapping[str, Any] = definition["steps"]
+        self._settings: Mapping[str, Any] = definition["settings"]
 
     def _leaves(self, stay: Stay, now: int) -> bool:
         rules = self._definition["exit"]
