@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.admin.checks import check_admin_app
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.db import connection
 from django.http.request import validate_host
 
 from contacts.durations import BadDuration, parse_duration
@@ -40,12 +43,20 @@ RETENTIONS = (
     "WEBHOOK_DELIVERY_RETENTION",
     "AUDIT_RETENTION",
 )  # empty: for ever
+LIMITS = ["idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"]
 BROKERS = ("redis", "rediss", "amqp", "amqps")
 
 
 @register("carillon")
 def settings_make_sense(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     return [*_the_house(), *_delivery(), *_public_pages(), *_time_and_consent(), *_watching()]
+
+
+@register(Tags.admin)
+def pages_are_whole(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Django's own check of the admin sees what is registered by then; the pages are registered by the routes."""
+    import_module("config.urls")
+    return check_admin_app(app_configs)
 
 
 @register(Tags.database)
@@ -61,6 +72,27 @@ def erased_people_are_known(app_configs: Any = None, databases: Any = None, **kw
             "addresses would be taken for new ones, and their suppressions would not be found.",
             hint="Add the earlier key to PRIVACY_KEY_FALLBACKS, or the earlier SECRET_KEY to SECRET_KEY_FALLBACKS.",
             id="carillon.E031",
+        )
+    ]
+
+
+@register(Tags.database)
+def limits_reach_the_database(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """`check --database default`: a pooler may take a connection's options and do nothing about them."""
+    if "default" not in (databases or ()) or settings.DATABASE_OWNER_SESSION:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_settings WHERE name = ANY(%s) AND setting = '0' ORDER BY 1", [LIMITS])
+        without = [name for (name,) in cursor.fetchall()]
+    if not without:
+        return []
+    return [
+        Warning(
+            f"Sessions of the database have no {', '.join(without)}: a statement that hangs would hang for ever, and "
+            "whoever waits for its locks with it.",
+            hint="A pooler in between drops them: let it set them itself, by a connect_query as in "
+            "docs/operations/pgbouncer.ini.",
+            id="carillon.W005",
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # config/urls.py loads the pages: workers and commands need none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -93,10 +94,20 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True  # a transaction-pooling proxy may stand in between
 _limits = "-c lock_timeout=3s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
-if env.flag("DATABASE_OWNER_SESSION"):  # migrations and rebuilds: long statements are expected, long lock waits are not
+_direct_url = env.text("DATABASE_DIRECT_URL")  # past such a proxy
+DATABASE_DIRECT = env.database(_direct_url, name="DATABASE_DIRECT_URL") if _direct_url else {}
+DATABASE_OWNER_SESSION = env.flag("DATABASE_OWNER_SESSION")
+if DATABASE_OWNER_SESSION:  # migrations and rebuilds: long statements are expected, long lock waits are not
     _limits = "-c lock_timeout=2s"
+    DATABASES["default"].update(copy.deepcopy(DATABASE_DIRECT))
 DATABASES["default"]["OPTIONS"].setdefault("options", _limits)
 DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+
+_replica_url = env.text("ANALYTICS_DATABASE_URL")
+if _replica_url:  # what reports are read from; everything else, and all that is written, stays where it is
+    DATABASES["analytics"] = {**DATABASES["default"], **env.database(_replica_url, name="ANALYTICS_DATABASE_URL")}
+    DATABASES["analytics"]["OPTIONS"].setdefault("options", _limits)
+    DATABASES["analytics"]["OPTIONS"].setdefault("connect_timeout", 5)
 
 # -- the warehouse (dbt lives in an environment of its own) ------------------------------------------------------------
 WAREHOUSE_DBT = env.text("WAREHOUSE_DBT", str(BASE_DIR / ".venv-warehouse" / "bin" / "dbt"))
@@ -124,13 +135,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if urlsplit(CELERY_BROKER_URL).scheme.startswith("redis")
     else {"confirm_publish": True}
 )
+if urlsplit(CELERY_BROKER_URL).scheme.startswith("amqp"):  # a cluster keeps quorum queues; later bells need topics
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = CELERY_TASK_CREATE_MISSING_QUEUE_TYPE = "quorum"
+    CELERY_TASK_DEFAULT_EXCHANGE_TYPE = CELERY_TASK_CREATE_MISSING_QUEUE_EXCHANGE_TYPE = "topic"
 CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_ACCEPT_CONTENT = ["json"]  # and json is what it writes
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ETA_TASK_LIMIT = 1000
@@ -227,6 +240,8 @@ EVENT_TRIGGER_MAX_AGE = env.text("EVENT_TRIGGER_MAX_AGE", "P30D")
 # -- safety of workflows -----------------------------------------------------------------------------------------------
 ENROLMENT_BRAKE_FACTOR = env.number("ENROLMENT_BRAKE_FACTOR", 10.0, least=0.0)
 ENROLMENT_BRAKE_SAMPLE = env.integer("ENROLMENT_BRAKE_SAMPLE", 1000, least=1)
+ENTRIES_PER_CONTACT_PER_DAY = env.integer("ENTRIES_PER_CONTACT_PER_DAY", 100, least=1)
+WEBHOOK_CALLS_PER_MINUTE = env.integer("WEBHOOK_CALLS_PER_MINUTE", 6000, least=1)
 PENDING_ALERT_SECONDS = env.number("PENDING_ALERT_SECONDS", 3600.0, least=1.0)
 REHEARSAL_SECONDS = env.integer("REHEARSAL_SECONDS", 3600, least=10)
 PUBLISH_NEEDS_SECOND_PERSON = env.flag("PUBLISH_NEEDS_SECOND_PERSON", False)
@@ -289,6 +304,9 @@ SEND_LEASE_SECONDS = env.number("SEND_LEASE_SECONDS", 2.0, least=0.2)
 IN_DOUBT_DEADLINE = env.text("IN_DOUBT_DEADLINE", "PT24H")
 SEND_JOURNAL_DIR = env.text(
     "SEND_JOURNAL_DIR", str(env.state_folder() / "sends") if os.environ.get("CARILLON_STATE_DIR") else ""
+)
+BEAT_MEMORY_DIR = env.text(
+    "BEAT_MEMORY_DIR", str(env.state_folder() / "beats") if os.environ.get("CARILLON_STATE_DIR") else ""
 )
 WEBHOOK_SIGNING_SECRET = env.words("WEBHOOK_SIGNING_SECRET")
 LINK_CANARY = env.flag("LINK_CANARY", False)
@@ -358,7 +376,7 @@ REQUIRE_STAFF_2FA = env.flag("REQUIRE_STAFF_2FA")
 OTP_TOTP_ISSUER = "Carillon"
 SECURE_SSL_REDIRECT = SECURE and env.flag("SECURE_SSL_REDIRECT", True)
 # what programs ask for; of those the clients of the tracking API turn a POST that is redirected into a GET
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^v1/", r"^t\.js$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)/?$", r"^v1/", r"^t\.js$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_REFERRER_POLICY = "same-origin"

@@ -138,6 +138,8 @@ GROUPS = (
             Shown("ENROLMENT_BRAKE_FACTOR", "A journey is braked when so many times more people enter than usual",
                   "never", unit="×"),
             Shown("ENROLMENT_BRAKE_SAMPLE", "Entries before that is judged"),
+            Shown("ENTRIES_PER_CONTACT_PER_DAY", "Times that a contact may enter one journey within a day"),
+            Shown("WEBHOOK_CALLS_PER_MINUTE", "Calls that one journey makes to other servers", unit="a minute"),
             Shown("PENDING_ALERT_SECONDS", "People who wait longer to begin raise an alert", unit="s"),
             Shown("REHEARSAL_SECONDS", "Longest rehearsal", unit="s"),
             Shown("WEBHOOK_ALLOWED_HOSTS", "Servers of our own network that journeys may call", "none"),

@@ -23,6 +23,7 @@ from contacts import (
     durations,
     event_rows,
     halving,
+    hops,
     identity,
     known,
     signals,
@@ -150,6 +151,7 @@ def record_batch(
         trigger_from=now - _trigger_max_age(),
     )
     outcome = Outcome(event_ids=[None] * len(events))
+    events = hops.carrying(events)
     if tracing.tracer() is not None:
         events = tracing.carrying(events)
 
@@ -201,10 +203,12 @@ def fault_at_sight(
 
 
 def record_own(rows: Sequence[OwnEvent], *, now: datetime, lane: str = "urgent") -> None:
-    """Record what we say ourselves: it happened now, and consent never holds it."""
+    """Record what we say ourselves: it happened now, and consent never holds it. What led to it is kept with it
+    (`hops.leading`)."""
     if rows:
         events = [
-            NewEvent(row.type, now, row.contact_id, row.properties, context={}, key=row.key, own=True) for row in rows
+            NewEvent(row.type, now, row.contact_id, row.properties, hops.of_contact(row.contact_id), row.key, own=True)
+            for row in rows
         ]
         record_batch(events, source=OWN, now=now, lane=lane)
 

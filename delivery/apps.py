@@ -6,6 +6,8 @@ class DeliveryConfig(AppConfig):
     verbose_name = "Delivery"
 
     def ready(self) -> None:
-        from delivery import holdings, receivers  # noqa: F401  (registers what this floor hears)
+        from contacts import freezing
+        from delivery import frozen, holdings, receivers  # noqa: F401  (registers what this floor hears)
 
         holdings.declare()
+        freezing.leaves_by(*frozen.WAYS)

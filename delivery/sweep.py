@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection
 
 from contacts import doorbell
-from delivery import due, notices
+from delivery import due, frozen, notices
 from delivery.outbox import LANES
 from delivery.outgoing import endpoints, posting
 from delivery.rates import routes
@@ -18,6 +18,8 @@ def ring_where_work_waits(*, now: datetime) -> None:
     for lane, queue in LANES.items():
         if due.waiting(lane, classes=classes, limit=1, now=now) or notices.waiting(lane, now=now):
             doorbell.ring("delivery.deliver", queue)
+    while frozen.is_work_waiting() and frozen.take_up_batch():
+        pass
     if posting.is_due(now=now):
         doorbell.ring(endpoints.BELL, endpoints.LANE)
     with connection.cursor() as cursor:

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from contacts import chaos, clock, doorbell
+from contacts import chaos, clock, doorbell, freezing
 from workflows import signals
 from workflows.signals import Moved
 
@@ -27,9 +27,9 @@ LOCK_CLASS = 7303  # first key of the advisory locks, after intake's; the workfl
 
 # One look into each index for every live workflow: neither a long queue nor many waits for later cost anything. The
 # first in order is asked for, not whether there is any: for that the planner reads the table and hopes for luck.
-_WITH_WORK = """
+_WITH_WORK = f"""
     SELECT w.id FROM workflows w
-     WHERE w.status = 'live'
+     WHERE w.status = 'live' AND {freezing.THAWED}
        AND ((SELECT e.wake_at FROM workflow_enrolments e
               WHERE e.workflow_id = w.id AND e.lane = l.lane AND e.state = 'waiting' AND e.held AND e.capped
               ORDER BY e.wake_at LIMIT 1) <= %(now)s
@@ -154,8 +154,8 @@ def _with_work(lane: str) -> list[int]:
 def _place(workflow_id: int) -> Place:
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT w.status = 'live', (v.definition #>> '{settings,concurrency_cap}')::int,
+            f"SELECT w.status = 'live' AND {freezing.THAWED},"
+            """ (v.definition #>> '{settings,concurrency_cap}')::int,
                    EXISTS (SELECT FROM enrolment_brakes b WHERE b.workflow_id = w.id AND b.released_at IS NULL)
               FROM workflows w JOIN workflow_versions v ON v.id = w.live_version_id WHERE w.id = %s
             """,

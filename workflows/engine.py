@@ -18,7 +18,7 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from contacts import chaos, clock, tracing
+from contacts import chaos, clock, freezing, tracing
 from contacts.conditions import Aliases, compile_condition
 from workflows import archiving, lateness, moves, pausing, versions
 from workflows.failures import failing
@@ -76,6 +76,7 @@ def _claim(lane: str, now: datetime, limit: int, *, among: Sequence[int] | None 
                    workflow_id IN (SELECT w.id FROM workflows w WHERE w.status <> 'live')
               FROM workflow_enrolments e
              WHERE lane = %s AND state IN ('active', 'waiting') AND NOT held AND wake_at <= %s {mine}
+               AND {freezing.THAWED}
              ORDER BY wake_at LIMIT %s
                {lock}
             """,

@@ -34,6 +34,7 @@ REASONS = {
     "contact_erased": "not sent: the person was erased",
     "restricted": "not sent: processing is restricted",
     "event_gone": "not sent: the event is kept no longer",
+    "loop": "not sent: calls and journeys led to it one from another, and would go round for ever",
     "worker_lost": "given up: workers were lost over it",
 }
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from contacts import chaos, clock, consent, transactions
+from contacts import chaos, clock, consent, freezing, transactions
 from contacts.consent import Consent
 from contacts.models import Contact
-from delivery import in_doubt, inquiries, sending, suppression
+from delivery import in_doubt, inquiries, ledger, sending, suppression
 from delivery.models import OutboxEntry, Provider, SendLogEntry
 from tests.delivery import making
 from tests.delivery.providers.stub import AFTER_BODY, Reaction, Received, Stub
@@ -349,3 +349,18 @@ def test_sending_is_not_touched_by_it(resend):
     assert sending.deliver_batch("urgent") is True
     assert making.state(message) == "accepted"
     assert inquiries.inquire_batch() is False
+
+
+@pytest.mark.parametrize("workflow_id", [None, 7])
+def test_nothing_is_handed_over_again_once_it_is_frozen_however_late_that_is(resend, monkeypatch, workflow_id):
+    message = doubtful(resend, workflow_id=7)
+    resend.react = lambda request: TAKEN
+    lock = ledger.lock_open
+
+    def freeze_first(message_ids):
+        freezing.freeze(reason="the wrong template", workflow_id=workflow_id, now=clock.now())
+        return lock(message_ids)
+
+    monkeypatch.setattr(ledger, "lock_open", freeze_first)
+    inquiries.inquire_batch()
+    assert len(sends(resend, message)) == 1 and making.state(message) == "in_doubt:no_answer"

@@ -196,12 +196,14 @@ def test_the_sweep_is_silent_where_nothing_waits(rung):
 
 
 def test_the_dispatcher_sleeps_until_the_next_wake_and_no_longer(waiting, rung):
+    dispatcher = Dispatcher()
+    dispatcher.run_once()  # its first round takes longer
     soon = clock.now() + timedelta(milliseconds=30)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE workflow_enrolments SET wake_at = %s WHERE id = %s", [soon, waiting[0].pk])
     timers.remember([(waiting[0].pk, soon)], lane="urgent")
     redis_index.connection().set(redis_index.key("timers:epoch"), 1)
-    assert 0 <= Dispatcher().run_once() <= 0.03
+    assert 0 <= dispatcher.run_once() <= 0.03
 
 
 def test_the_dispatcher_rings_for_what_comes_due_on_the_floors_below(rung):

@@ -28,7 +28,7 @@ from delivery.webhooks.base import Report
 from delivery.webhooks.feedback import Sourced
 from scoring.lifecycle import stages
 from workflows import serializable
-from workflows.entry import entering
+from workflows.entry import entering, hops
 from workflows.models import Enrolment
 from workflows.rehearsal import filling
 from workflows.rehearsal.asked import Asked, Piece
@@ -214,7 +214,7 @@ def _asked_in(stage: Stage, facts: list[Fact]) -> None:
                 lane=fact.detail["lane"],
                 now=now,
             )
-            wanted.append(replace(made, trigger={**made.trigger, "via": trigger.get("via") or []}))
+            wanted.append(replace(made, trigger={**made.trigger, **hops.kept(trigger)}))
         entering.enter(wanted, now=now)
 
     serializable.run(work)

@@ -7,6 +7,7 @@ in any case its search path holds nothing of the live schema, and every live tab
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 import sys
@@ -22,6 +23,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
+
+from contacts import direct
 
 PREFIX = "carillon_scratch_"
 ROLE = "carillon_scratch"
@@ -85,9 +88,7 @@ class Schema:
 @contextmanager
 def lend(say: Say) -> Iterator[Schema]:
     """One schema of the pool, up to date and empty of people, for this process alone. Raises NoScratch."""
-    parameters = {**connection.get_connection_params(), "autocommit": True, "application_name": "carillon scratch"}
-    for unneeded in ("cursor_factory", "context"):
-        parameters.pop(unneeded, None)
+    parameters = {**direct.parameters(), "autocommit": True, "application_name": "carillon scratch"}
     parameters["options"] = "-c lock_timeout=10s"
     try:
         keeper = psycopg.connect(**parameters)
@@ -197,20 +198,24 @@ def switched(schema: Schema, now: datetime) -> Iterator[None]:
     """`django.db.connection` is the scratch for the time of the block, also after it was lost and came back."""
     assert not connection.in_atomic_block, "a scratch is entered outside any transaction"
     connection.close()
-    options = connection.settings_dict["OPTIONS"]
-    before = dict(options)
-    options["options"] = schema.options(now)
+    options, before = connection.settings_dict["OPTIONS"], copy.deepcopy(connection.settings_dict)
+    options.update(direct.options(), options=schema.options(now))
+    connection.settings_dict.update(direct.address())
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_schema(), current_schemas(true)")
             current, path = cursor.fetchone()
         if current != schema.name or schema.live in path:
-            raise NoScratch("the database does not keep to the search path of a session: is a pooler in between?")
+            raise NoScratch(
+                "the database does not keep to the search path of a session: is a pooler in between? "
+                "Let DATABASE_DIRECT_URL lead past it"
+            )
         yield
     finally:
         connection.close()
         options.clear()
-        options.update(before)
+        options.update(before.pop("OPTIONS"))
+        connection.settings_dict.update(before)
 
 
 def set_clock(schema: Schema, now: datetime) -> None:

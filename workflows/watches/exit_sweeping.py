@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import connection
 
+from contacts import freezing
 from workflows import versions
 from workflows.watches import exit_rules, watch_checks
 
@@ -39,7 +40,7 @@ def end(version_ids: Collection[int]) -> None:
 def due(*, now: datetime) -> bool:
     """Whether a look at everybody has to begin or to go on."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM exit_sweeps WHERE next_at <= %s)", [now])
+        cursor.execute(f"SELECT EXISTS (SELECT FROM exit_sweeps WHERE next_at <= %s AND {freezing.THAWED})", [now])
         return cursor.fetchone()[0]
 
 
@@ -51,7 +52,8 @@ def sweep_batch(now: datetime, *, size: int = SLICE) -> bool:
         cursor.execute(
             "SELECT s.version_id, s.position, v.workflow_id FROM exit_sweeps s"
             "  JOIN workflow_versions v ON v.id = s.version_id"
-            " WHERE s.next_at <= %s ORDER BY s.next_at LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED",
+            f" WHERE s.next_at <= %s AND {freezing.THAWED}"
+            " ORDER BY s.next_at LIMIT 1 FOR NO KEY UPDATE OF s SKIP LOCKED",
             [now],
         )
         found = cursor.fetchone()

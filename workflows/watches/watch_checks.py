@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import doorbell
+from contacts import doorbell, freezing
 from contacts.audiences.definitions import EVERYTHING
 from contacts.conditions.reading import ANY_EVENT, about_event, about_segment
 
@@ -116,9 +116,9 @@ def claim(*, lane: str, now: datetime, limit: int) -> list[int]:
     waits for a lock, and rows that another transaction took are its own."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             DELETE FROM watch_checks WHERE id = ANY(ARRAY(
-                SELECT id FROM watch_checks WHERE lane = %s AND due_at <= %s
+                SELECT id FROM watch_checks WHERE lane = %s AND due_at <= %s AND {freezing.THAWED}
                  ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED))
             RETURNING contact_id
             """,
@@ -132,7 +132,7 @@ def due_lanes(*, now: datetime) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT lane FROM unnest(%s::text[]) AS l(lane) "
-            "WHERE EXISTS (SELECT FROM watch_checks k WHERE k.lane = l.lane AND k.due_at <= %s)",
+            f"WHERE EXISTS (SELECT FROM watch_checks k WHERE k.lane = l.lane AND k.due_at <= %s) AND {freezing.THAWED}",
             [list(LANES), now],
         )
         return [lane for (lane,) in cursor.fetchall()]

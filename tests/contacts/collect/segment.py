@@ -26,7 +26,8 @@ def key_row(key: str) -> ApiKey:
 
 
 def give_secret(key: str) -> str:
-    return write_keys.renew_identity_secret(key_row(key).pk)
+    with transaction.atomic():
+        return write_keys.renew_identity_secret(key_row(key).pk)
 
 
 def user_hash(secret: str, user_id: str) -> str:
