@@ -76,7 +76,7 @@ _WAITING = """
       FROM outbox o JOIN contacts c ON c.id = o.contact_id JOIN messages m ON m.id = o.message_id
      WHERE o.contact_id = ANY(%s) AND o.state = 'queued' AND o.due_at <= %s
        AND o.channel = %s AND m.message_class = 'marketing' AND NOT m.override_cap
-       AND o.lane = m.lane -- what is laid aside is in no line
+       AND o.lane <> %s -- what is laid aside is in no line
 """
 
 _START = """
@@ -260,7 +260,7 @@ def _read(
             if stands:
                 suppressions.setdefault(address_id, []).append(Standing(scope, reason))
         if is_capped:
-            cursor.execute(_WAITING, [contact_ids, now, channel])
+            cursor.execute(_WAITING, [contact_ids, now, channel, frozen.LANE])
             line = [
                 Candidate(
                     message,

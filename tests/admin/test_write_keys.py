@@ -91,6 +91,7 @@ def test_what_is_changed_about_it_stands_in_the_audit_log_and_no_secret_does(may
     assert not any(secret in str((each.before, each.after, each.object_name)) for each in entries)
 
 
+@pytest.mark.django_db
 def test_the_doors_of_a_write_key_ask_who_acts():
     row = key_row(make_write_key("browser", events=["x"]))
     deeds = (

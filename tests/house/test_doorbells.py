@@ -25,7 +25,7 @@ TAKEN = {"lane", "hours"}  # `hours`: how far a look back reaches, of one task o
 
 
 def own_tasks() -> dict[str, object]:
-    app.loader.import_default_modules()
+    app.autodiscover_tasks(force=True)  # not by the loader: that would set the logging up anew
     return {name: task for name, task in app.tasks.items() if name.split(".")[0] in FLOORS}
 
 
@@ -67,6 +67,7 @@ def test_the_beat_rings_with_lanes_and_numbers():
 def bells(monkeypatch):
     """The real doorbell, and what Celery is given by it."""
     heard = []
+    app.set_current()  # a test of the rig may have made an application of its own, which is the current one since
     monkeypatch.setattr(app, "send_task", lambda name, **said: heard.append((name, said)))
     monkeypatch.setitem(doorbell._silence, "until", 0.0)
     return heard

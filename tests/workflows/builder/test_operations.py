@@ -176,6 +176,16 @@ def test_what_ends_the_journey_has_no_copy_after_it():
         copying.duplicate(definition({"out": step("exit", {})}), step="out")
 
 
+def test_a_way_to_a_step_that_is_gone_never_leads_to_a_new_one():
+    """What nothing led to stays when a path ends, and may still name a step that went."""
+    stray = definition({"a": tag("wait"), "wait": step("wait", {"next": None}, mode="duration", **{"for": "P1D"})})
+    stray["steps"]["left"] = branch("wait", None)
+    ended = connecting.end(stray, step=TRIGGER, port="start").definition
+    assert ways(ended) == {TRIGGER: None, "left.yes": "wait", "left.else": None}
+    again = inserting.above(ended, step="left", kind="wait").definition
+    assert ways(again) == {**ways(ended), "wait-2": "left"}
+
+
 def test_a_key_that_a_version_knows_is_never_another_steps():
     draft = definition({"a": tag(None)})
     assert inserting.on_arm(draft, step="a", port="next", kind="wait", taken={"wait", "wait-2"}).step == "wait-3"
