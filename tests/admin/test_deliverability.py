@@ -96,12 +96,12 @@ def test_the_figures_are_those_of_the_facts(maya, town):
 
 
 def test_the_page_costs_the_same_however_much_was_sent(maya, town, django_assert_max_num_queries):
-    with django_assert_max_num_queries(12):  # three of them for what every page says and asks: alerts, a freeze, the factor
+    with django_assert_max_num_queries(12):  # three for what every page says and asks: alerts, a freeze, the factor
         maya.get(reverse(PAGE))
     for n in range(40):
         tally("accepted", 10, days_ago=n % 14, sending=f"d{n}.example", receiving=["gmail", "gmx", "apple"][n % 3])
         SendingDomain.objects.create(domain=f"d{n}.example", created_at=clock.now(), warm_up_steps=[10, 20])
-    with django_assert_max_num_queries(12):  # three of them for what every page says and asks: alerts, a freeze, the factor
+    with django_assert_max_num_queries(12):  # three for what every page says and asks: alerts, a freeze, the factor
         page = maya.get(reverse(PAGE))
     assert len(page.context["warming"]) == 40
 

@@ -116,8 +116,8 @@ def reached_from(definition: Mapping[str, Any], key: str | None) -> set[str]:
 
 def new_key(definition: Mapping[str, Any], kind: str, taken: Collection[str] = ()) -> str:
     """`wait`, then `wait-2`: keys are read in tests, versions and reports, so they say what they are. None of `taken`
-    is used again: what was counted under a key belongs to the step that had it. Nor is one that a way still names: it led
-    to a step that is gone, and would lead to the new one, perhaps in a circle."""
+    is used again: what was counted under a key belongs to the step that had it. Nor is one that a way still names: the
+    way led to a step that is gone, and would lead to the new one, perhaps in a circle."""
     named = {to for step in ports.steps_of(definition).values() for _, to in ports.ways(step) if isinstance(to, str)}
     there = {*definition["steps"], *taken, *named}
     stem = kind.replace("_", "-") if re.fullmatch(KEY, kind) and len(kind) < 50 else "step"
