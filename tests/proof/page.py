@@ -44,6 +44,8 @@ def text(drills: Mapping[str, Mapping[str, Any]], benches: Mapping[str, Mapping[
     if benches:
         parts.append("## Benchmarks\n")
         parts += [_bench(name, report) for name, report in benches.items()]
+    if not drills and not benches:
+        parts.append("Nothing was run at full size yet.\n")
     return "\n".join(parts)
 
 
