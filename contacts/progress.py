@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 WIDTH = 30
@@ -14,12 +17,17 @@ class Stream(Protocol):
     def isatty(self) -> bool: ...
 
 
+def _bare(stream: Stream) -> Stream:
+    """A command's standard error ends every piece with a new line: a bar would run down the screen."""
+    return getattr(stream, "_out", stream)
+
+
 class Progress:
     """`show(done, total, text)` as often as wanted: it writes ten times a second to a terminal, else every
     `every` seconds. `end()` leaves the last state standing."""
 
     def __init__(self, stream: Stream, *, every: float = 5.0) -> None:
-        self._stream = stream
+        stream = self._stream = _bare(stream)
         self._terminal = stream.isatty()
         self._every = 0.1 if self._terminal else every
         self._next = time.monotonic() + (0.0 if self._terminal else every)
@@ -44,3 +52,29 @@ class Progress:
             self._stream.write("\r\x1b[2K")
             self._stream.flush()
             self._shown = False
+
+
+@contextmanager
+def elapsing(stream: Stream, text: str, *, every: float = 5.0) -> Iterator[None]:
+    """For work that is one statement, of which nobody knows how far it is: says what is done, and for how long by now,
+    every second on a terminal, else every `every` seconds. Nothing, if it is over sooner."""
+    over, stream = threading.Event(), _bare(stream)
+    terminal = stream.isatty()
+
+    def tell() -> None:
+        began = time.monotonic()
+        while not over.wait(1.0 if terminal else every):
+            line = f"{text}: {time.monotonic() - began:.0f} s"
+            stream.write(f"\r\x1b[2K{line}" if terminal else f"{line}\n")
+            stream.flush()
+        if terminal:
+            stream.write("\r\x1b[2K")
+            stream.flush()
+
+    teller = threading.Thread(target=tell, name="elapsing", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()

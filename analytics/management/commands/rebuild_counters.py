@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from analytics.counting import rebuild
 from contacts.management.manners import HouseCommand
+from contacts.progress import elapsing
 
 
 class Command(HouseCommand):
@@ -30,7 +31,8 @@ class Command(HouseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = rebuild.compare() if options["check"] else rebuild.replace()
+        with elapsing(self.stderr, "counting all facts"):
+            found = rebuild.compare() if options["check"] else rebuild.replace()
         if options["as_json"]:
             self.tell(asdict(found), as_json=True)
             if found.differences and options["check"]:

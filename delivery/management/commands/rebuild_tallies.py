@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from contacts.management.manners import HouseCommand
+from contacts.progress import elapsing
 from delivery import recounting
 
 
@@ -27,7 +28,8 @@ class Command(HouseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = recounting.compare() if options["check"] else recounting.mend()
+        with elapsing(self.stderr, "counting send log and feedback"):
+            found = recounting.compare() if options["check"] else recounting.mend()
         if options["as_json"]:
             self.tell({"wrong": [asdict(wrong) for wrong in found], "mended": not options["check"]}, as_json=True)
             if found and options["check"]:
