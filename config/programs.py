@@ -20,7 +20,7 @@ class Programs:
 
     def __init__(self, state: State, environment: Mapping[str, str]) -> None:
         self.state = state
-        self.environment = {**environment, "CELERY_SKIP_CHECKS": "1"}  # `prepare` has run them: once is enough
+        self.environment = dict(environment)
 
     def static_files(self) -> Process:
         """Collects what browsers load. Needs no database."""

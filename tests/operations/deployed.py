@@ -21,7 +21,7 @@ ROOT = Path(settings.BASE_DIR)
 DOCUMENTED = set(
     re.findall(r"^#?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
 )
-OTHERS = {"CELERY_SKIP_CHECKS", "HOME", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONUTF8"}
+OTHERS = {"HOME", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 KUBERNETES, UNITS = ROOT / "deploy" / "kubernetes", ROOT / "deploy" / "systemd"
 
 

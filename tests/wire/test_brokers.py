@@ -48,7 +48,6 @@ def environment(broker: str) -> dict[str, str]:
         "REDIS_URL": settings.REDIS_URL,
         "REDIS_PREFIX": settings.REDIS_PREFIX,
         "DJANGO_SETTINGS_MODULE": "config.settings",
-        "CELERY_SKIP_CHECKS": "1",
     }
 
 
