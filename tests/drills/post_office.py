@@ -96,6 +96,7 @@ MUTANT_SMOKE = replace(MUTANT, people=600, due_within=8, patience=14, unsubscrib
 class PostOffice:
     name = "post_office"
     has_calm_run = False
+    left_to_others = ("check_then_send", "no_lease_check", "gate_reads_before_it_locks")  # nothing_after_unsubscribe
     mutants: Mapping[str, tuple[str, ...]] = {
         "check_then_send": (NOTHING_AFTER,),
         "no_lease_check": (NOTHING_AFTER,),

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.drills.__main__ import DRILLS
 from tests.drills.no_step_twice import way_of
 from tests.drills.rig import checker, nemesis, people, processor, report, stub_plan, stub_webhooks
 from tests.drills.rig.nemesis import Fault, Nemesis
@@ -43,6 +44,16 @@ def test_a_drill_is_well_only_if_the_product_holds_and_every_mutant_is_caught():
     assert not report_of(run_of("")).is_well, "a run that checked nothing proves nothing"
     slow = Finding("it comes to rest", holds=False)
     assert not report_of(run_of("", GOOD), run_of("m", GOOD, slow)).is_well, "being slow is not being caught"
+
+
+def test_a_mutant_that_a_drill_leaves_to_others_is_caught_by_another_in_its_smoke_form_too():
+    drills = [make() for make in DRILLS.values()]
+    left = {drill.name: set(getattr(drill, "left_to_others", ())) for drill in drills}
+    assert any(left.values())
+    for drill in drills:
+        assert left[drill.name] <= set(drill.mutants)
+        others = [set(other.mutants) - left[other.name] for other in drills if other is not drill]
+        assert left[drill.name] <= set().union(*others)
 
 
 def test_the_report_is_written_whole_and_says_whether_it_is_well(tmp_path):
