@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
-from functools import cache
 from importlib import import_module
 
 import pytest
@@ -107,20 +106,14 @@ def _tables_are_emptied_where_they_were_filled():
     TransactionTestCase._fixture_teardown = whole  # type: ignore[method-assign]
 
 
-@cache
-def _which_are_filled() -> str:
-    """Of all tables of the models; a test that drops one puts it back."""
-    names = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    tables = sorted({*names, *PARTITIONED} - WRITTEN_BY_DJANGO)
-    return " UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in tables)
-
-
 def _empty_what_was_filled(self: TransactionTestCase) -> None:
     """TRUNCATE makes every file of a table and its indexes anew, and of its partitions: ten milliseconds each. A few
     rows are sooner deleted, with the triggers asleep, which refuse that; only a superuser may do so."""
     own_database.insist()
     with connection.cursor() as cursor, transaction.atomic():
-        cursor.execute(_which_are_filled())
+        names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+        tables = sorted({*names, *PARTITIONED} - WRITTEN_BY_DJANGO)
+        cursor.execute(" UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in tables))
         filled = [name for (name,) in cursor.fetchall()]
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         if cursor.fetchone()[0]:
