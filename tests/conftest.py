@@ -11,6 +11,7 @@ from importlib import import_module
 import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from contacts import redis_index
@@ -18,6 +19,9 @@ from tests import canaries, own_database, races
 
 # `bin/test --hypothesis-profile full --timeout 0 tests/scoring`: the proofs that name no number of examples, at length
 examples.register_profile("full", max_examples=2000, deadline=None)
+# Hypothesis' own deadline is 0.2 s an example: on a busy machine the first example of all, which loads things, fails it.
+examples.register_profile("house", parent=examples(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("house")
 
 FIRST_CONTACT = 4001  # no number that rows of other tables have, so that taking one for the other is noticed
 PARTITIONED = ("contact_events", "workflow_journal")  # made by SQL, so Django does not know them
