@@ -19,7 +19,7 @@ from tests import canaries, own_database, races
 
 # `bin/test --hypothesis-profile full --timeout 0 tests/scoring`: the proofs that name no number of examples, at length
 examples.register_profile("full", max_examples=2000, deadline=None)
-# Hypothesis' own deadline is 0.2 s an example: on a busy machine the first example of all, which loads things, fails it.
+# Hypothesis' own deadline is 0.2 s an example: on a busy machine the first of all, which loads things, fails it.
 examples.register_profile("house", parent=examples(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("house")
 
