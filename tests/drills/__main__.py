@@ -1,4 +1,4 @@
-"""`bin/drill [name|all] [--smoke] [--seed N] [--broker B]`: perform drills, print their tables, write
+"""`bin/drill [name… | all] [--smoke] [--seed N] [--broker B]`: perform drills, print their tables, write
 var/drill/<name>.json; what ran at full size is kept in docs/proof/."""
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ OUTPUT = ROOT / "var" / "drill"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bin/drill", description=__doc__)
-    parser.add_argument("name", nargs="?", default="all", choices=[*DRILLS, "all"])
+    parser.add_argument("names", nargs="*", type=_known, metavar="name", help=f"{', '.join(DRILLS)}; all without")
     parser.add_argument("--smoke", action="store_true", help="a small form of at most 30 seconds, for CI")
     parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same faults")
     parser.add_argument("--broker", choices=BROKERS, default=BROKERS[0], help="who carries the doorbells")
@@ -54,7 +54,7 @@ def main() -> int:
         return 3
     reports = []
     with Servers(OUTPUT / "servers", say=_say, broker=arguments.broker) as servers:
-        for name in DRILLS if arguments.name == "all" else [arguments.name]:
+        for name in DRILLS if "all" in arguments.names or not arguments.names else arguments.names:
             drill = DRILLS[name]()
             result = perform(drill, servers, OUTPUT / name, smoke=arguments.smoke, seed=arguments.seed, say=_say)
             path = report.write(result, OUTPUT)
@@ -66,6 +66,12 @@ def main() -> int:
     for rows in (summary.books(reports), summary.recovery(reports), summary.mutants(reports)):
         print(f"\n{summary.text(*rows)}")
     return 0 if all(each["ok"] for each in reports) else 1
+
+
+def _known(name: str) -> str:
+    if name not in {*DRILLS, "all"}:
+        raise argparse.ArgumentTypeError(f"there is no drill {name!r}")
+    return name
 
 
 def _say(line: str) -> None:
