@@ -10,7 +10,6 @@ from django.conf import settings
 
 AXE = Path(settings.BASE_DIR) / "var" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-OF_COLOURS = ["color-contrast", "link-in-text-block"]
 # Frames are left out: what stands in them is a mail, which is audited where mails are made.
 _RUN = """async (standards) => {
     const { violations } = await axe.run({ runOnly: standards, resultTypes: ['violations'], iframes: false });
@@ -33,13 +32,11 @@ def require_axe() -> None:
         pytest.skip("axe-core is not installed: tests/browser/install.sh does that (it needs npm)")
 
 
-def audit(page: Any, about: str, *, colours_only: bool = False) -> list[str]:
-    """Every violation on the page as it stands, each with up to five of its elements. `colours_only`: of the rules that
-    another theme can break, where the same page was audited whole in the first."""
+def audit(page: Any, about: str) -> list[str]:
+    """Every violation on the page as it stands, each with up to five of its elements."""
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    rules: object = {"type": "rule", "values": OF_COLOURS} if colours_only else STANDARDS
-    return [f"{about}: {found}" for found in page.evaluate(_RUN, rules)]
+    return [f"{about}: {found}" for found in page.evaluate(_RUN, STANDARDS)]
 
 
 def too_wide(page: Any, about: str) -> list[str]:
