@@ -11,11 +11,12 @@ from importlib import import_module
 import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from django.test.utils import override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from contacts import redis_index
-from tests import canaries, own_database, races
+from tests import canaries, own_database, races, remembered
 
 # `bin/test --hypothesis-profile full --timeout 0 tests/scoring`: the proofs that name no number of examples, at length
 examples.register_profile("full", max_examples=2000, deadline=None)
@@ -24,8 +25,6 @@ examples.register_profile("house", parent=examples(), deadline=None, suppress_he
 examples.load_profile("house")
 
 FIRST_CONTACT = 4001  # no number that rows of other tables have, so that taking one for the other is noticed
-PARTITIONED = ("contact_events", "workflow_journal")  # made by SQL, so Django does not know them
-WRITTEN_BY_DJANGO = {"django_migrations", "django_content_type", "auth_permission"}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,6 +54,13 @@ def _own_redis_prefix(settings):
 def _pages() -> None:
     """Every page is registered, whichever test comes first (docs/decisions/0058)."""
     import_module("config.urls")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """A million rounds at every account and every log-in are half a second each, and nothing is learnt from them."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -115,12 +121,8 @@ def _empty_what_was_filled(self: TransactionTestCase) -> None:
     rows are sooner deleted, with the triggers asleep, which refuse that; only a superuser may do so."""
     own_database.insist()
     with connection.cursor() as cursor, transaction.atomic():
-        names = connection.introspection.django_table_names(only_existing=True, include_views=False)
-        tables = sorted({*names, *PARTITIONED} - WRITTEN_BY_DJANGO)
-        cursor.execute(" UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in tables))
-        filled = [name for (name,) in cursor.fetchall()]
-        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-        if cursor.fetchone()[0]:
+        filled = remembered.filled()
+        if remembered.may_silence_triggers():
             cursor.execute("SET LOCAL session_replication_role = replica")
             cursor.execute("SET LOCAL statement_timeout = 0")
             for name in filled:

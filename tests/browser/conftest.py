@@ -43,12 +43,6 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings) -> None:
-    """A million rounds at every account and every log-in are half a second each, and nothing is learnt from them."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def lively(transactional_db, settings) -> Iterator[object]:
     """A `tests.browser.installation.Lively`: an installation in which every page of `pages.PAGES` shows something."""

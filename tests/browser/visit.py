@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+
 USERNAME, PASSWORD = "maya", "correct horse"
 PATIENCE_SECONDS = 15.0
 TELL_VIOLATIONS = """addEventListener("securitypolicyviolation", (told) =>
@@ -58,6 +62,13 @@ class Visitor:
         if is_page_of_ours and not response.headers.get("content-security-policy"):
             self.complaints.append(f"no content security policy: {response.url}")
 
+    def be(self, username: str) -> None:
+        """Is logged in, without having gone through the form."""
+        client = Client()
+        client.force_login(User.objects.get(username=username))
+        session = client.cookies[settings.SESSION_COOKIE_NAME].value
+        self.page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.base}])
+
     def log_in(self, username: str = USERNAME) -> None:
         self.page.goto(f"{self.base}/admin/login/")
         self.page.fill("#id_username", username)
@@ -80,14 +91,14 @@ def visiting(
     height: int = 900,
     username: str = USERNAME,
 ) -> Iterator[Visitor]:
-    """Somebody who is logged in. Leaving, whatever went wrong on the way is raised."""
+    """Somebody who is logged in, and has not gone anywhere yet. Leaving, whatever went wrong on the way is raised."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     visitor = Visitor(context.new_page(), base)
     try:
-        visitor.log_in(username)
+        visitor.be(username)
         yield visitor
         assert visitor.complaints == [], visitor.complaints
     finally:

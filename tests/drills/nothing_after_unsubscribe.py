@@ -135,6 +135,7 @@ class NothingAfterUnsubscribe:
         crew.stop()
         requests = checker.requests_of(scene)
         acks = read_lines(scene.directory / "unsubscribes.jsonl")
+        looks = read_lines(scene.directory / "looks.jsonl")
         return Run(
             mutant=play.mutant,
             seconds=0,
@@ -142,7 +143,7 @@ class NothingAfterUnsubscribe:
                 nothing_after(requests, acks),
                 nothing_without(requests, acks),
                 aimed_well(scene, acks, calm=play.calm),
-                answered_at_once(acks) if play.calm else answered_within_the_lease(acks),
+                answered_at_once(acks) if play.calm else answered_within_the_lease(acks, looks),
                 checker.nothing_sent_twice(requests),
             ),
             faults=by_kind(faults),
@@ -237,21 +238,30 @@ def aimed_well(scene: Stage, acks: Sequence[Mapping[str, Any]], *, calm: bool) -
     )
 
 
-def answered_within_the_lease(acks: Sequence[Mapping[str, Any]]) -> Finding:
-    """I7, beside senders that are killed or paused while they hold a claim: the lease and 100 ms. One in a hundred may
-    meet the restart of the web process or a machine at its end, and take a second more."""
+def answered_within_the_lease(acks: Sequence[Mapping[str, Any]], looks: Sequence[Mapping[str, Any]]) -> Finding:
+    """I7, beside senders that are killed or paused while they hold a claim: the lease and 100 ms, beyond what somebody
+    waited at the same time who only looked at the page: that is the machine at its end or a web process that has just
+    started, not a wait for senders. One in a hundred may take a second more: looks are samples."""
     waits = _waits(acks)
-    late = sum(1 for wait in waits if wait > LEASE_SECONDS + 0.1)
+    beyond = [wait - _slowest_look(looks, ack) for wait, ack in zip(waits, acks, strict=True)]
+    late = sum(1 for wait in beyond if wait > LEASE_SECONDS + 0.1)
     return Finding(
         "an unsubscribe is acknowledged within the lease and 100 ms",
-        holds=bool(waits) and late <= max(1, len(waits) // 100) and max(waits) <= LEASE_SECONDS + 1.0,
+        holds=bool(waits and looks) and late <= max(1, len(waits) // 100) and max(beyond) <= LEASE_SECONDS + 1.0,
         figures={
             "later": late,
             **_figures(waits),
             "lease ms": round(LEASE_SECONDS * 1000),
+            "slowest look ms": round(1000 * max((look["read"] - look["began"] for look in looks), default=0.0)),
             "tries": sum(ack["tries"] for ack in acks),
         },
     )
+
+
+def _slowest_look(looks: Sequence[Mapping[str, Any]], ack: Mapping[str, Any]) -> float:
+    """Seconds, of those under way while this one waited."""
+    meanwhile = (look for look in looks if look["began"] < ack["acked_at"] and look["read"] > ack["sent_at"])
+    return max((look["read"] - look["began"] for look in meanwhile), default=0.0)
 
 
 def answered_at_once(acks: Sequence[Mapping[str, Any]]) -> Finding:

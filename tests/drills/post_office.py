@@ -221,7 +221,7 @@ def _findings(scene: Stage, play: Play) -> list[Finding]:
     if not play.mutant:
         findings += [
             aimed_well(scene, acks, calm=False),
-            answered_within_the_lease(acks),
+            answered_within_the_lease(acks, read_lines(scene.directory / "looks.jsonl")),
             many_were_capped(scene),
             every_doubt_ends(scene),
             checker.ledger_agrees_with_the_esp(scene, requests, used={ack["mid"] for ack in acks}),

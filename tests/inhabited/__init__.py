@@ -14,6 +14,7 @@ from contacts.models import ApiKey, Contact
 from delivery.models import Message, Suppression
 from scoring.rulesets import versions
 from tests.inhabited import people, post, ways
+from tests.remembered import furnished
 from workflows.models import Workflow
 
 RULES = [
@@ -50,6 +51,10 @@ class Inhabited:
 
 
 def inhabit(*, now: datetime, contacts: int = 60) -> Inhabited:
+    return furnished(("inhabited", contacts), lambda: _inhabit(now, contacts), now=now)
+
+
+def _inhabit(now: datetime, contacts: int) -> Inhabited:
     superuser = User.objects.create_superuser(
         "maya", "maya@example.com", "correct horse", first_name="Maya", last_name="Ito"
     )

@@ -4,8 +4,9 @@ queue or on its way.
     python -m tests.drills.rig.unsubscribers DIR
 
 runs in the product's environment (links are signed). DIR holds `unsubscribes_job.json` (base_url, database_url,
-workers, pause, seed, and the `ways` that they choose from; all but the link want a `key`), gets `unsubscribes.jsonl`;
-ends when `DIR/enough` appears."""
+workers, pause, seed, and the `ways` that they choose from; all but the link want a `key`), gets `unsubscribes.jsonl`,
+and `looks.jsonl` of those who only look at such a page meanwhile: how slow the machine was for requests that wait for
+nobody. Ends when `DIR/enough` appears."""
 
 from __future__ import annotations
 
@@ -39,6 +40,8 @@ SELECT m.public_id::text, c.email, c.public_id::text
 """
 AT_THE_GATE = _HEAD.format("NOT IN")  # locked by a sender that has not committed its claim
 NEXT_IN_LINE = _HEAD.format("IN")
+ANY = "SELECT public_id::text FROM messages LIMIT 1"
+LOOKERS, LOOK_SECONDS = 2, 0.05
 LINK = "link"
 # by a program of the company, in these words; who wavers agrees again in between, and their last word holds
 SAID: dict[str, list[tuple[str, ...]]] = {
@@ -66,6 +69,7 @@ class Unsubscribers:
         self._dice = random.Random(f"{self._job['seed']}:unsubscribers")
         self._enough = directory / "enough"
         self._acks = Journal(directory / "unsubscribes.jsonl")
+        self._looks = Journal(directory / "looks.jsonl")
         self._gone: set[str] = set()
         self._session = session
 
@@ -73,6 +77,25 @@ class Unsubscribers:
         async with asyncio.TaskGroup() as people:
             for _ in range(self._job["workers"]):
                 people.create_task(self._work())
+            for _ in range(LOOKERS):
+                people.create_task(self._look())
+
+    async def _look(self) -> None:
+        """Open the page behind a link, again and again, and change nothing."""
+        from delivery.public.unsubscribing import token_of
+
+        with psycopg.connect(self._job["database_url"], autocommit=True, application_name="rig") as connection:
+            (mid,) = connection.execute(ANY).fetchone() or ("",)
+        url = f"{self._job['base_url']}/u/{token_of(mid)}"
+
+        async def get() -> tuple[int, Any]:
+            async with self._session.get(url) as response:
+                return response.status, await response.text()
+
+        while not self._enough.exists():
+            began, read, _, _ = await until_answered(get, expected=200)
+            self._looks.write({"began": began, "read": read})
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _work(self) -> None:
         while not self._enough.exists():
