@@ -27,8 +27,7 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture
-def ada(settings) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the others are slow on purpose
+def ada() -> User:
     return User.objects.create_superuser("ada", password=PASSWORD)
 
 

@@ -70,6 +70,7 @@ class Visitor:
         self.page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.base}])
 
     def log_in(self, username: str = USERNAME) -> None:
+        self.page.context.clear_cookies()
         self.page.goto(f"{self.base}/admin/login/")
         self.page.fill("#id_username", username)
         self.page.fill("#id_password", PASSWORD)
