@@ -7,7 +7,7 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-from contacts import idempotency
+from contacts import hops, idempotency
 from contacts.api import narrowing
 from contacts.api.schema import PROBLEM
 from contacts.problems import CONTENT_TYPE
@@ -60,6 +60,13 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
         "pattern": f"^{idempotency.PATTERN}$",
     },
 }
+HOPS: dict[str, Any] = {
+    "name": hops.HEADER,
+    "in": "header",
+    "description": "What a webhook or a step of a journey brought to you in this header, if that is why you call: the "
+    f"number of journeys and calls that led here. A chain of {hops.MOST} ends. What is no number counts as none.",
+    "schema": {"type": "string", "examples": ["2"]},
+}
 IF_NONE_MATCH: dict[str, Any] = {
     "name": "If-None-Match",
     "in": "header",
@@ -100,7 +107,7 @@ def complete(operation: dict[str, Any], *, method: str, scope: str) -> None:
         responses[status] = {"$ref": f"#/components/responses/{REFUSALS[status][0]}"}
     _tell_headers(responses, [*_LIMITS, *(["Idempotency-Replayed"] if method == "POST" else [])])
     if method == "POST":
-        parameters.append(IDEMPOTENCY_KEY)
+        parameters += [IDEMPOTENCY_KEY, HOPS]
     if method == "GET" and "application/json" in responses.get("200", {}).get("content", {}):
         parameters.append(IF_NONE_MATCH)
         _tell_headers({"200": responses["200"]}, ["ETag"])

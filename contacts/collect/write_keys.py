@@ -20,8 +20,10 @@ from django.db import connection
 
 from contacts import access, audit, authority
 from contacts.access import BadKeyRequest, Key
+from contacts.collect import identity_secrets
 from contacts.collect.parsing import LONGEST_TYPE
 from contacts.faults import Fault
+from contacts.sealing import Unreadable
 
 KINDS = ("browser", "server")
 SEEN_RESOLUTION = timedelta(seconds=10)  # the light of the installation page is not slower, a busy key no hot row
@@ -120,7 +122,8 @@ def _keep_secret(key_id: int, secret: str, *, deed: str) -> None:
         row = cursor.fetchone()
         if row is None or not (row[2] or secret):
             return
-        cursor.execute("UPDATE api_keys SET identity_secret = %s WHERE id = %s", [secret, key_id])
+        sealed = identity_secrets.kept(secret)
+        cursor.execute("UPDATE api_keys SET identity_secret = %s WHERE id = %s", [sealed, key_id])
     before, after = {"identity_secret": row[2]}, {"identity_secret": bool(secret)}
     audit.note(f"api_key.{deed}", of=("api_key", row[0]), name=row[1], before=before, after=after)
 
@@ -174,10 +177,15 @@ def type_fault(key: Key, event_type: str, *, always: bool) -> Fault | None:
 
 
 def proves(key: Key, external_id: str, proof: str) -> bool:
-    """Whether `proof` is the HMAC-SHA256 of that id, in hexadecimal, with the key's identity secret."""
+    """Whether `proof` is the HMAC-SHA256 of that id, in hexadecimal, with the key's identity secret. Nothing proves
+    anything to a secret that was sealed under another SECRET_KEY."""
     if not key.identity_secret or not external_id:
         return False
-    right = hmac.new(key.identity_secret.encode(), external_id.encode(), hashlib.sha256).hexdigest()
+    try:
+        secret = identity_secrets.opened(key.identity_secret)
+    except Unreadable:
+        return False
+    right = hmac.new(secret.encode(), external_id.encode(), hashlib.sha256).hexdigest()
     return hmac.compare_digest(right.encode(), proof.strip().lower().encode("utf-8", "replace"))
 
 

@@ -40,7 +40,7 @@ class ApiKey(models.Model):
     # what a browser's key may do, since everybody can read it
     allowed_events = ArrayField(models.TextField(), default=list, db_default=[], blank=True)  # empty: any
     allowed_origins = ArrayField(models.TextField(), default=list, db_default=[], blank=True)  # empty: any
-    identity_secret = models.TextField(default="", db_default="", blank=True)  # proves `user_hash`; empty: nobody can
+    identity_secret = models.TextField(default="", db_default="", blank=True)  # sealed; proves `user_hash`
     public_key = models.TextField(default="", db_default="", blank=True)  # the whole key, which stands in every page
     last_event_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())

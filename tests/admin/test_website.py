@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from contacts import access, clock, events
-from contacts.collect import write_keys
+from contacts.collect import identity_secrets, write_keys
 from contacts.events import Identifiers, NewEvent
 from contacts.models import ApiKey
 
@@ -92,6 +92,8 @@ def test_the_identity_secret_is_shown_once_and_proves_what_the_examples_compute(
     assert "no-store" in answer["Cache-Control"]
     secret = re.search(r'id="identity-secret">([^<]+)<', answer.content.decode())[1]
     assert secret not in maya.get(PAGE, {"key": key.pk}).content.decode()
+    stored = ApiKey.objects.get(pk=key.pk).identity_secret
+    assert secret not in stored and identity_secrets.opened(stored) == secret
     user_hash = hmac.new(secret.encode(), b"42", hashlib.sha256).hexdigest()
     assert write_keys.proves(access.find_key(key.public_key), "42", user_hash)
 

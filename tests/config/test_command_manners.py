@@ -88,7 +88,7 @@ def test_a_journey_that_is_tried_is_not_stored():
         ("rebuild_delays", "facts"),
         ("replay_dead_letters", "left"),
         ("retime", "looked_at"),
-        ("reseal_webhook_secrets", "done"),
+        ("reseal_secrets", "done"),
     ],
 )
 def test_what_can_be_tried_first_says_what_it_found(name, said):

@@ -37,7 +37,7 @@ MUCH = {
     "rebuild_tallies",
     "rebuild_timers",
     "replay_dead_letters",
-    "reseal_webhook_secrets",
+    "reseal_secrets",
     "retime",
 }
 every_command = pytest.mark.parametrize("name", COMMANDS)

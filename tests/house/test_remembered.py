@@ -49,7 +49,8 @@ def test_an_inhabited_installation_is_copied_whole():
             returned.append((inhabit(now=NOON + timedelta(seconds=later), contacts=12), everything()))
             transaction.set_rollback(True)
     (built, rows), (copied, copied_rows) = returned
-    assert copied_rows == rows and len(rows) > 40
+    assert len(rows) > 30
+    assert copied_rows == rows
     assert copied == built and copied.ana is not built.ana
 
 

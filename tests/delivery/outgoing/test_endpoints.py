@@ -221,12 +221,12 @@ def test_what_was_sealed_under_an_earlier_key_is_read_and_can_be_sealed_anew(ser
     journeys.track(journeys.contact().pk, "signed_up")
     post()
     assert verifies(server.got[0], made.secret)
-    call_command("reseal_webhook_secrets", dry_run=True)
+    call_command("reseal_secrets", dry_run=True)
     settings.SECRET_KEY_FALLBACKS = []
     with pytest.raises(CommandError, match=str(made.id)):
-        call_command("reseal_webhook_secrets")
+        call_command("reseal_secrets")
     settings.SECRET_KEY_FALLBACKS = [earlier]
-    call_command("reseal_webhook_secrets")
+    call_command("reseal_secrets")
     settings.SECRET_KEY_FALLBACKS = []
     assert sealing.unseal(row(made).sealed_secret) == made.secret
 
