@@ -51,6 +51,7 @@ def _news(ruleset: Ruleset, crossing: Crossing) -> events.OwnEvent:
             "direction": "up" if crossing.upward else "down",
             "score": crossing.score,
             "ruleset": ruleset.label,
+            "crossing": crossing.seq,  # tells one from the next where a journey is entered for each
         },
         key=f"score_threshold_crossed:{crossing.contact_id}:{ruleset.name}:{threshold!r}:{crossing.seq}",
     )

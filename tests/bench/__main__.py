@@ -10,12 +10,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 from config.state import AlreadyRunning, State
-from tests.bench import delivery, engine, growth, harness, imports, intake, render, scoring, segments, timers
+from tests.bench import (
+    delivery,
+    end_to_end,
+    engine,
+    growth,
+    harness,
+    imports,
+    intake,
+    render,
+    scoring,
+    segments,
+    timers,
+)
 from tests.drills.rig.processes import ROOT
 from tests.proof import kept, page
 
 BENCHES: dict[str, Callable[..., harness.Result]] = {
     "delivery": delivery.run,
+    "end_to_end": end_to_end.run,
     "engine": engine.run,
     "growth": growth.run,
     "imports": imports.run,

@@ -102,6 +102,10 @@ def at_least(name: str, value: float, goal: float) -> Claim:
     return Claim(name=name, value=round(value, 2), goal=goal, holds=value >= goal)
 
 
+def at_most(name: str, value: float, goal: float) -> Claim:
+    return Claim(name=name, value=round(value, 3), goal=goal, holds=value <= goal)
+
+
 @dataclass(frozen=True)
 class Result:
     machine: dict[str, Any]

@@ -114,14 +114,15 @@ class ImportsBench:
         return self.servers.connect(DATABASE)
 
 
-def write(path: Path, count: int) -> None:
+def write(path: Path, count: int, *, first: int = 0) -> None:
+    """So many people, from that number on."""
     zones, plans = ("Europe/Berlin", "America/New_York", "Asia/Tokyo"), ("trial", "paid", "free")
     with path.open("w", encoding="utf-8") as file:
         file.write("external_id,email,phone,timezone,plan,company,seats,consent_marketing\n")
         file.writelines(
             f"ext-{n:07d},Person.{n}@example{n % 997}.com,+49151{n:07d},{zones[n % 3]},{plans[n % 5 % 3]},"
             f'"Company {n % 50_000}, Inc",{n % 500},{"true" if n % 3 else "false"}\n'
-            for n in range(count)
+            for n in range(first, first + count)
         )
 
 

@@ -223,10 +223,6 @@ def _hear(child: subprocess.Popen[str], word: str = turn.DONE) -> Any:
     raise AssertionError(f"a turn ended before it was {word}")
 
 
-def _at_most(name: str, value: float, goal: float) -> harness.Claim:
-    return harness.Claim(name=name, value=round(value, 3), goal=goal, holds=value <= goal)
-
-
 def run(directory: Path, *, quick: bool, say: Callable[[str], None]) -> harness.Result:
     size = QUICK if quick else FULL
     with Servers(directory / "servers", say=say) as servers:
@@ -244,8 +240,10 @@ def run(directory: Path, *, quick: bool, say: Callable[[str], None]) -> harness.
             bench.stop()
     rows = {what: harness.median_row(what, turns) for what, turns in rounds.items()}
     claims = [
-        _at_most("seconds from an event to its memberships, p99", seconds[int(0.99 * len(seconds))], GOAL_LATENCY),
-        _at_most("seconds until time alone has moved them: five minutes and one look", 300 + look, GOAL_TIME),
+        harness.at_most(
+            "seconds from an event to its memberships, p99", seconds[int(0.99 * len(seconds))], GOAL_LATENCY
+        ),
+        harness.at_most("seconds until time alone has moved them: five minutes and one look", 300 + look, GOAL_TIME),
         harness.at_least("CPU of a change: full rebuild / ours", harness.cpu_ratio(rows[OURS], rows[PEER]), GOAL_CPU),
     ]
     return harness.Result(machine=ground, rows=list(rows.values()), claims=claims, rounds=rounds)

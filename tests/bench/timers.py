@@ -281,10 +281,6 @@ class TimersBench:
             time.sleep(0.5)
 
 
-def _at_most(name: str, value: float, goal: float) -> harness.Claim:
-    return harness.Claim(name=name, value=round(value, 3), goal=goal, holds=value <= goal)
-
-
 def run(directory: Path, *, quick: bool, say: Callable[[str], None]) -> harness.Result:
     size = QUICK if quick else FULL
     with Servers(directory / "servers", say=say) as servers:
@@ -300,12 +296,16 @@ def run(directory: Path, *, quick: bool, say: Callable[[str], None]) -> harness.
     rows = [*(harness.median_row(what, turns) for what, turns in rounds.items()), rebuilt]
     ours = bench.late[OURS]
     claims = [
-        _at_most("lateness p99, seconds (median of the rounds)", statistics.median(one.p99 for one in ours), GOAL_P99),
-        _at_most("lateness p50, seconds (median of the rounds)", statistics.median(one.p50 for one in ours), GOAL_P99),
-        _at_most("lateness of the latest, seconds (worst round)", max(one.most for one in ours), 2 * GOAL_P99),
-        _at_most("waits that ended early", sum(one.early for one in ours), 0),
-        _at_most("memory of any process, at the end / after a quarter", max(bench.growth), GOAL_GROWTH),
-        _at_most(f"seconds to rebuild the index of {size.pending:,} waits", seconds, GOAL_REBUILD),
+        harness.at_most(
+            "lateness p99, seconds (median of the rounds)", statistics.median(one.p99 for one in ours), GOAL_P99
+        ),
+        harness.at_most(
+            "lateness p50, seconds (median of the rounds)", statistics.median(one.p50 for one in ours), GOAL_P99
+        ),
+        harness.at_most("lateness of the latest, seconds (worst round)", max(one.most for one in ours), 2 * GOAL_P99),
+        harness.at_most("waits that ended early", sum(one.early for one in ours), 0),
+        harness.at_most("memory of any process, at the end / after a quarter", max(bench.growth), GOAL_GROWTH),
+        harness.at_most(f"seconds to rebuild the index of {size.pending:,} waits", seconds, GOAL_REBUILD),
         harness.at_least(
             f"memory of a pending wait: {ETA} / ours",
             bench.bytes_per_wait[ETA] / bench.bytes_per_wait[OURS],

@@ -13,7 +13,7 @@ from tests.bench.__main__ import BENCHES
 from tests.drills.__main__ import DRILLS
 from tests.drills.rig import summary
 from tests.drills.rig.report import Finding
-from tests.proof import kept, page
+from tests.proof import kept, page, readme
 from tests.proof.chart import Curve, growth
 
 MACHINE = {"cores": 2, "cpu": "a processor", "memory_gb": 24.0, "python": "3.11.7", "load_before": 0.1}
@@ -46,6 +46,34 @@ def test_the_page_and_the_charts_are_those_that_are_made_from_what_was_kept():
     there = {str(path.relative_to(kept.FOLDER)) for path in kept.FOLDER.rglob("*") if path.is_file()}
     assert there == made
     assert drills.keys() <= DRILLS.keys() and benches.keys() <= BENCHES.keys()
+
+
+def test_the_figures_of_the_readme_are_those_that_were_kept():
+    drills, benches = kept.load(kept.DRILLS), kept.load(kept.BENCHES)
+    assert readme.found_in() == readme.text(drills, benches).strip("\n") + "\n"
+
+
+def test_a_figure_that_was_changed_by_hand_or_fails_is_seen(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"# Carillon\n\n{readme.BEGIN}old\n{readme.END}\n## Read on\n", encoding="utf-8")
+    failing = BENCH | {
+        "claims": [*BENCH["claims"], {"name": "events", "value": 40_000.0, "goal": 50_000, "holds": False}]
+    }
+    readme.put(readme.text({"nothing_lost": DRILL}, {"growth": failing}), path)
+    shown = path.read_text(encoding="utf-8")
+    for line in (
+        "| growth | cost stays | 1.2 | 1 |  |",
+        "| growth | events | 40,000 | 50,000 | FAILS |",
+        "| nothing_lost | 60 | 80,000 | 0 |",
+    ):
+        assert line in shown
+    assert shown.startswith("# Carillon\n\n<!--") and shown.endswith("-->\n\n## Read on\n")
+    assert readme.found_in(path) == readme.text({"nothing_lost": DRILL}, {"growth": failing})
+    path.write_text(shown.replace("80,000", "90,000"), encoding="utf-8")
+    assert readme.found_in(path) != readme.text({"nothing_lost": DRILL}, {"growth": failing})
+    path.write_text("# Carillon\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="where its figures stand"):
+        readme.put("", path)
 
 
 def test_what_is_kept_says_its_commit_and_its_day_and_is_shown(tmp_path):

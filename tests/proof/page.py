@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.drills.rig import summary
-from tests.proof import kept
+from tests.proof import kept, readme
 from tests.proof.chart import Curve, growth
 
 HEAD = """# What was found
@@ -19,10 +19,12 @@ not committed yet.
 
 
 def write(folder: Path = kept.FOLDER) -> None:
-    """The page and its charts, anew."""
-    benches = kept.load(kept.BENCHES, folder)
+    """The page and its charts, and what the README shows of it, anew."""
+    drills, benches = kept.load(kept.DRILLS, folder), kept.load(kept.BENCHES, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "index.md").write_text(text(kept.load(kept.DRILLS, folder), benches), encoding="utf-8")
+    (folder / "index.md").write_text(text(drills, benches), encoding="utf-8")
+    if folder == kept.FOLDER:
+        readme.put(readme.text(drills, benches))
     for name, drawing in charts(benches).items():
         (folder / name).write_text(drawing, encoding="utf-8")
 

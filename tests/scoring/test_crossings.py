@@ -46,6 +46,7 @@ def test_reaching_the_threshold_is_a_crossing_a_stage_and_news(person, activated
         "direction": "up",
         "score": 60,
         "ruleset": "lead v1",
+        "crossing": 1,
     }
     (moved,) = own_events(contact_id, "lifecycle_changed")
     assert (moved["from"], moved["to"]) == ("", "mql")
@@ -102,7 +103,7 @@ def test_after_a_real_fall_the_threshold_can_be_reached_again(person, activated)
         record(contact_id, kind, at)
         check(at)
     assert [direction for direction, _ in crossed(contact_id)] == ["up", "down", "up"]
-    assert len(own_events(contact_id, "score_threshold_crossed")) == 3
+    assert [news["crossing"] for news in own_events(contact_id, "score_threshold_crossed")] == [1, 2, 3]
     assert LifecycleEvent.objects.filter(contact_id=contact_id).count() == 1
 
 

@@ -38,7 +38,7 @@ class ReEntry(Strict):
                 "never": "Never: once in a lifetime",
                 "after_exit": "Yes, after leaving",
                 "after_cooldown": "Yes, some time after leaving",
-                "every_time": "Yes, at every occasion, also while under way",
+                "every_time": "Yes, at every occasion; once at a time, or once for each key",
             },
         ),
     ] = "never"
