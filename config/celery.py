@@ -40,6 +40,13 @@ def _mend_connections(**kwargs: Any) -> None:
     close_old_connections()
 
 
+@signals.beat_init.connect
+def _end_between_ticks(sender: Any, **kwargs: Any) -> None:
+    from config.beat import end_between_ticks
+
+    end_between_ticks(sender)
+
+
 @signals.worker_init.connect
 def _look_first(**kwargs: Any) -> None:
     """A restored copy is frozen before anything is claimed (ADR 0057)."""
