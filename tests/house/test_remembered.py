@@ -32,13 +32,9 @@ def twice(build, first: datetime, second: datetime) -> tuple[object, object]:
     returned = []
     for now in (first, second):
         with transaction.atomic():
-            returned.append((remembered.furnished(object_of(build), partial(build, now), now=now), everything()))
+            returned.append((remembered.furnished(build.__qualname__, partial(build, now), now=now), everything()))
             transaction.set_rollback(True)
     return returned[0], returned[1]
-
-
-def object_of(build) -> str:
-    return f"{__name__}.{build.__name__}"
 
 
 def test_an_inhabited_installation_is_copied_whole():
