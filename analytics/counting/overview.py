@@ -166,7 +166,7 @@ def read(
         waiting=standing["waiting"],
         refused=_by_detail(whole, "refused"),
         post=_post(_summed(numbers for (facet, _), numbers in places.items() if not facet)),
-        steps={step: _step(step, numbers, templates) for step, numbers in steps.items()},
+        steps={step: _step(step, numbers, templates) for step, numbers in sorted(steps.items())},
         templates={slug: _post(_summed(of.values())) for slug, of in sorted(templates.items())},
         variants=tuple(_variant(name, of) for name, of in sorted(variants.items())),
         versions=_versions(rows),
