@@ -6,10 +6,16 @@ class ContactsConfig(AppConfig):
     verbose_name = "Contacts"
 
     def ready(self) -> None:
-        from contacts import consent_fields, own_holdings, receivers  # noqa: F401  (registers what this floor hears)
+        from contacts import (
+            adapters,
+            consent_fields,
+            own_holdings,
+            receivers,  # noqa: F401  (registers what this floor hears)
+        )
         from contacts.audiences import nodes
         from contacts.collect import again
 
+        adapters.register()
         own_holdings.declare()
         again.register()
         nodes.register()

@@ -6,6 +6,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, date, timedelta
+from functools import lru_cache
 
 _PATTERN = re.compile(
     r"P(?:(?P<weeks>\d{1,6})W|(?:(?P<years>\d{1,3})Y)?(?:(?P<months>\d{1,4})M)?(?:(?P<days>\d{1,6})D)?"
@@ -42,7 +43,14 @@ def parse_duration(text: str) -> Duration:
 
 def parse_calendar(text: str) -> Duration:
     """Where a day is there to count from: `P1M` and `P1Y`, too. Raises BadDuration."""
-    match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        raise BadDuration(f"expected an ISO 8601 duration such as P3D or PT72H, got {text!r}")
+    return _read(text)
+
+
+@lru_cache(maxsize=1024)  # the same few are asked for again for every contact that comes to a wait
+def _read(text: str) -> Duration:
+    match = _PATTERN.fullmatch(text)
     if match is None or text in {"P", "PT"} or text.endswith("T"):
         raise BadDuration(f"expected an ISO 8601 duration such as P3D or PT72H, got {text!r}")
     part = {name: int(value) for name, value in match.groupdict(default="0").items()}
