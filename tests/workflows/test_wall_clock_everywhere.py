@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from dateutil.tz import tzfile
 
@@ -63,8 +63,8 @@ def expected(arrived: datetime, at: time, changes: Changes) -> datetime:
 def cases() -> Iterator[tuple[str, datetime, time]]:
     """Every zone with another history; around each of its changes, and in any summer and winter where it has none."""
     seen: set[Changes] = set()
-    for name in sorted(available_timezones()):
-        if name == "localtime" or (changes := offsets(name)) in seen:
+    for name in files("tzdata").joinpath("zones").read_text(encoding="utf-8").split():  # not the machine's
+        if (changes := offsets(name)) in seen:
             continue
         seen.add(changes)
         around = [change for change, _ in changes[1:] if FROM <= change < UNTIL]
