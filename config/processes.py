@@ -82,24 +82,27 @@ class Process:
             output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._log_offset = os.fstat(output).st_size
         try:
-            self.child = subprocess.Popen(
-                self.command,
-                stdin=None if self.foreground else subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self.directory,
-                env=self.environment,
-                start_new_session=not self.foreground,  # Ctrl-C reaches the supervisor alone, which stops in order
-                preexec_fn=die_with_parent(self.death_signal),  # noqa: PLW1509  (no threads in the supervisor)
-                pass_fds=self.descriptors,
-                user=self.account.uid if self.account else None,
-                group=self.account.gid if self.account else None,
-                extra_groups=[] if self.account else None,
-            )
+            self.child = self._launch(output)
         finally:
             if output is not None:
                 os.close(output)
         self.started_at = time.monotonic()
+
+    def _launch(self, output: int | None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command,
+            stdin=None if self.foreground else subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=self.directory,
+            env=self.environment,
+            start_new_session=not self.foreground,  # Ctrl-C reaches the supervisor alone, which stops in order
+            preexec_fn=die_with_parent(self.death_signal),  # noqa: PLW1509  (no threads in the supervisor)
+            pass_fds=self.descriptors,
+            user=self.account.uid if self.account else None,
+            group=self.account.gid if self.account else None,
+            extra_groups=[] if self.account else None,
+        )
 
     @property
     def alive(self) -> bool:

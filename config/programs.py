@@ -4,7 +4,7 @@ sandbox provider and the reader of Kafka where they are used, and the web."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from config import env
 from config.lanes import DISPATCHER, KAFKA, LANES, heartbeat_of, queues_of
@@ -16,11 +16,12 @@ WORKER = ("-P", "solo", "--without-gossip", "--without-mingle", "--without-heart
 
 
 class Programs:
-    """Makes the processes of one installation; `environment` is all of theirs."""
+    """Makes the processes of one installation; `environment` is all of theirs, `make` their class."""
 
-    def __init__(self, state: State, environment: Mapping[str, str]) -> None:
+    def __init__(self, state: State, environment: Mapping[str, str], make: Callable[..., Process] = Process) -> None:
         self.state = state
         self.environment = dict(environment)
+        self._make = make
 
     def static_files(self) -> Process:
         """Collects what browsers load. Needs no database."""
@@ -83,7 +84,7 @@ class Programs:
         return process
 
     def _python(self, name: str, *arguments: str, heartbeat: str = "", grace: float = 10) -> Process:
-        return Process(
+        return self._make(
             name,
             [sys.executable, *arguments],
             log=self.state.logs / f"{name}.log",

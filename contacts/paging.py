@@ -1,6 +1,7 @@
 """Lists of the API: newest first, paged by a cursor, so that a page costs the same wherever it is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rest_framework import serializers
@@ -31,6 +32,18 @@ def yes_or_no(asked: Mapping[str, str], name: str) -> bool:
 _SAID = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a page is: before the row of this id (None: before all), or `backwards` from it, towards the newest."""
+
+    id: int | None
+    backwards: bool = False
+
+    def bound(self, name: str) -> dict[str, int]:
+        """What rows of this page and those beyond it have in common, as a filter."""
+        return {} if self.id is None else {f"{name}__{'gt' if self.backwards else 'lt'}": self.id}
+
+
 class NewestFirst(CursorPagination):
     """`{results, next, previous}`; `?limit=` up to 200."""
 
@@ -47,6 +60,13 @@ class NewestFirst(CursorPagination):
             if not (position.isascii() and position.isdigit() and len(position) <= 18):
                 raise NotFound(self.invalid_cursor_message)
         return cursor
+
+    def place(self, request: Request) -> Place:
+        """Of the page that is asked for. Raises NotFound."""
+        cursor = self.decode_cursor(request)
+        if cursor is None or cursor.position is None:
+            return Place(None)
+        return Place(int(cursor.position), backwards=bool(cursor.reverse))
 
     def get_page_size(self, request: Request) -> int:
         """Raises BadRequest for a limit that is none; more than a page may have is a whole page."""

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from contacts import redis_index
-from tests import canaries, own_database, races, remembered
+from tests import canaries, migrated_once, own_database, races, remembered
 
 # `bin/test --hypothesis-profile full --timeout 0 tests/scoring`: the proofs that name no number of examples, at length
 examples.register_profile("full", max_examples=2000, deadline=None)
@@ -54,6 +54,12 @@ def _own_redis_prefix(settings):
 def _pages() -> None:
     """Every page is registered, whichever test comes first (docs/decisions/0058)."""
     import_module("config.urls")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once() -> Iterator[None]:
+    with migrated_once.copying():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

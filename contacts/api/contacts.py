@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -26,8 +27,17 @@ from contacts.events import RESIDENCY
 from contacts.faults import Fault
 from contacts.identifiers import canonical
 from contacts.living import find, living
-from contacts.models import Contact, ContactIdentity, ContactTag, ListMember, SegmentMember
-from contacts.paging import NewestFirst
+from contacts.models import (
+    Contact,
+    ContactIdentity,
+    ContactTag,
+    List,
+    ListMember,
+    Segment,
+    SegmentMember,
+    Tag,
+)
+from contacts.paging import NewestFirst, Place
 from contacts.privacy import erasing
 from contacts.privacy.family import NobodyThere
 from contacts.problems import BadRequest
@@ -60,13 +70,21 @@ class ContactList(APIView):
         for kind in _NAMES:
             if kind in request.query_params:
                 chosen = chosen.filter(pk__in=_meant(kind, request.query_params[kind]))
-        for name, members in _MEMBERS.items():
-            if name in request.query_params:
-                chosen = chosen.filter(pk__in=members(request.query_params[name].replace("\x00", "")))
+        paginator = NewestFirst()
+        place = paginator.place(request)
+        groups = [
+            members(request.query_params[name].replace("\x00", ""))
+            for name, members in _MEMBERS.items()
+            if name in request.query_params
+        ]
+        if len(groups) == 1 and not {*_NAMES, *_SINCE} & set(request.query_params):
+            chosen = chosen.filter(pk__in=_members(groups[0], place, paginator.get_page_size(request) + 1))
+        else:
+            for group in groups:
+                chosen = chosen.filter(pk__in=group.filter(**place.bound("contact_id")).values("contact_id"))
         for name, field in _SINCE.items():
             if name in request.query_params:
                 chosen = chosen.filter(**{field: _instant(request.query_params[name], name)})
-        paginator = NewestFirst()
         page = paginator.paginate_queryset(chosen, request, view=self)
         return paginator.get_paginated_response(shapes(page or []))
 
@@ -165,11 +183,33 @@ class ContactDetail(APIView):
         return Response(status=204)
 
 
-_MEMBERS: Mapping[str, Callable[[str], QuerySet[Any, int]]] = {
-    "tag": lambda name: ContactTag.objects.filter(tag__name=name).values_list("contact_id", flat=True),
-    "list": lambda slug: ListMember.objects.filter(list__slug=slug).values_list("contact_id", flat=True),
-    "segment": lambda slug: SegmentMember.objects.filter(segment__slug=slug).values_list("contact_id", flat=True),
+def _found(among: QuerySet[Any], rows: QuerySet[Any], key: str) -> QuerySet[Any]:
+    """The rows of the one that was named. It is looked up first: of a number PostgreSQL knows how many rows it has, of
+    a name in another table it does not, and would read contacts from the newest on until a page is full."""
+    number = among.values_list("pk", flat=True).first()
+    return rows.none() if number is None else rows.filter(**{key: number})
+
+
+_MEMBERS: Mapping[str, Callable[[str], QuerySet[Any]]] = {
+    "tag": lambda name: _found(Tag.objects.filter(name=name), ContactTag.objects.all(), "tag"),
+    "list": lambda slug: _found(List.objects.filter(slug=slug), ListMember.objects.all(), "list"),
+    "segment": lambda slug: _found(Segment.objects.filter(slug=slug), SegmentMember.objects.all(), "segment"),
 }
+
+
+def _members(rows: QuerySet[Any], place: Place, wanted: int) -> list[int]:
+    """The contacts of these rows from that place on: `wanted` of them and perhaps some more, or all that are left.
+
+    They are looked for by themselves. Joined with contacts, PostgreSQL takes them to be spread evenly, and reads a
+    million contacts from the newest on where all of them are old."""
+    found: list[int] = []
+    near = rows.order_by("contact_id" if place.backwards else "-contact_id").values_list("contact_id", flat=True)
+    while True:
+        numbers = list(near.filter(**place.bound("contact_id"))[:wanted])
+        found += living().filter(pk__in=numbers).values_list("pk", flat=True)
+        if len(numbers) < wanted or len(found) >= wanted:
+            return found
+        place = replace(place, id=numbers[-1])
 
 
 def _instant(said: str, name: str) -> datetime:

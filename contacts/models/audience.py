@@ -17,13 +17,14 @@ class Tag(models.Model):
 
 
 class ContactTag(models.Model):
-    contact = models.ForeignKey("contacts.Contact", on_delete=models.CASCADE, related_name="+")
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="+")
+    contact = models.ForeignKey("contacts.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="+", db_index=False)
     added_at = models.DateTimeField()
 
     class Meta:
         db_table = "contact_tags"
         constraints = [models.UniqueConstraint(fields=["contact", "tag"], name="one_row_per_contact_and_tag")]
+        indexes = [models.Index(fields=["tag", "contact"], name="contacts_of_a_tag")]
 
 
 class List(models.Model):

@@ -7,8 +7,8 @@ that its owner complained, is true for everybody who writes to it, and whoever s
 meant. Soft bounces count for our messages only.
 
 It follows from what happened when, not from what arrived when: a delivery that is heard of late ends a suppression by
-soft bounces that it forbids. Tolerated: a worker that folds such a delivery in the very instant in which another one
-folds the address's first soft bounces does not see those; the next delivery there mends it."""
+soft bounces that it forbids. Who folds soft bounces holds all messages of their contacts (`feedback`), so a delivery
+that is folded at the same time comes before them or after, and is seen."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -90,7 +90,9 @@ def _vendor(name: str) -> Vendor:
 def fold(found: Sequence[Sourced], *, now: datetime) -> None:
     """Take reports in, inside the caller's transaction. Those that were known already change nothing."""
     unique = {each.report.dedup: each for each in found}
-    messages = _lock_messages({each.report.mid for each in unique.values() if each.report.mid})
+    messages = _lock_messages(
+        {each.report.mid for each in unique.values() if each.report.mid}, bounced=_bounced_for_now(unique.values())
+    )
     came_from = partial(tracing.of, "message", [about.message_id for about in messages.values()])
     with tracing.batch("webhooks.fold", links=came_from, size=len(unique)):
         _take_in(unique, messages, now)
@@ -149,17 +151,35 @@ def _timed(report: Report, messages: Mapping[str, About], claimed_at: Mapping[in
     return replace(report, is_machine=True, detail={**report.detail, "machine": by.detail}) if by else report
 
 
-def _lock_messages(mids: set[str]) -> dict[str, About]:
-    """Reports about one message are folded one after the other, so exactly one of them is the first of its kind."""
+def _bounced_for_now(found: Iterable[Sourced]) -> set[str]:
+    return {each.report.mid for each in found if each.report.mid and each.report.kind == vocabulary.SOFT_BOUNCE}
+
+
+# A person's messages, all of them, in the one order in which messages are locked.
+_OF_WHOM_BOUNCED = """
+    id IN (SELECT id FROM messages WHERE public_id = ANY(%(mids)s::uuid[])
+           UNION
+           SELECT m.id FROM messages b JOIN messages m ON m.contact_id = b.contact_id
+            WHERE b.public_id = ANY(%(bounced)s::uuid[]))
+"""
+
+
+def _lock_messages(mids: set[str], *, bounced: set[str]) -> dict[str, About]:
+    """Reports about one message are folded one after the other, so exactly one of them is the first of its kind.
+
+    Of whom one bounced for now, all messages are held: that another of them was delivered is folded before or after,
+    and whoever comes second sees the first. So a delivery, of which there are so many, has nothing to hold but its own
+    message. (A message that was made since can only have been delivered after those bounces: it changes nothing.)"""
+    which = _OF_WHOM_BOUNCED if bounced else "public_id = ANY(%(mids)s::uuid[])"
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT public_id::text, id, contact_id, workflow_id, version_id, step, template_version_id FROM messages
-             WHERE public_id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+             WHERE {which} ORDER BY id FOR NO KEY UPDATE
             """,
-            [sorted(mids)],
+            {"mids": sorted(mids), "bounced": sorted(bounced)},
         )
-        return {row[0]: About(*row[1:]) for row in cursor.fetchall()}
+        return {row[0]: About(*row[1:]) for row in cursor.fetchall() if row[0] in mids}
 
 
 def _known_before(message_ids: Sequence[int]) -> set[tuple[int, str, bool]]:

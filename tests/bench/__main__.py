@@ -11,6 +11,7 @@ from pathlib import Path
 
 from config.state import AlreadyRunning, State
 from tests.bench import (
+    api,
     delivery,
     end_to_end,
     engine,
@@ -27,6 +28,7 @@ from tests.drills.rig.processes import ROOT
 from tests.proof import kept, page
 
 BENCHES: dict[str, Callable[..., harness.Result]] = {
+    "api": api.run,
     "delivery": delivery.run,
     "end_to_end": end_to_end.run,
     "engine": engine.run,
@@ -64,7 +66,7 @@ def _run(name: str, *, quick: bool) -> None:
     if not quick:
         kept.keep(kept.BENCHES, name, asdict(result))
         page.write()
-    print(f"{name}{' (quick)' if quick else ''}\n{harness.table(result.rows, result.claims)}\n{path}")
+    print(f"{name}{' (quick)' if quick else ''}\n{harness.table(result.rows, result.claims, result.latencies)}\n{path}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ and ratios are made from processor time per item, which a neighbour disturbs far
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,12 +19,14 @@ from tests.drills.rig import processor
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of one contender. `seconds` is wall time, `cpu` the processor seconds of everything that took part."""
+    """One turn of one contender. `seconds` is wall time, `cpu` the processor seconds of everything that took part, and
+    `workers_cpu` those of them that are not PostgreSQL's and Redis's."""
 
     items: int
     seconds: float
     cpu: float
     rss_mb: float
+    workers_cpu: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,16 @@ class Row:
     per_second: float
     cpu_us: float
     rss_mb: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long requests took that were waited for, over all rounds."""
+
+    what: str
+    requests: int
+    p50_ms: float
+    p99_ms: float
 
 
 @dataclass(frozen=True)
@@ -59,14 +72,14 @@ class Contender:
 
 def measure(contender: Contender) -> Round:
     contender.prepare()
-    roots = list(contender.roots())
-    cpu, started = processor.cpu_seconds(roots), time.monotonic()
+    roots, workers = list(contender.roots()), list(contender.workers())
+    cpu, workers_cpu, started = processor.cpu_seconds(roots), processor.cpu_seconds(workers), time.monotonic()
     items = contender.run()
     seconds = time.monotonic() - started
-    spent = processor.cpu_seconds(roots) - cpu
+    spent, of_workers = processor.cpu_seconds(roots) - cpu, processor.cpu_seconds(workers) - workers_cpu
     rss_mb = processor.memory_mb(contender.workers())
     contender.settle()
-    return Round(items=items, seconds=seconds, cpu=spent, rss_mb=rss_mb)
+    return Round(items=items, seconds=seconds, cpu=spent, rss_mb=rss_mb, workers_cpu=of_workers)
 
 
 def interleave(
@@ -93,6 +106,13 @@ def median_row(what: str, rounds: Sequence[Round]) -> Row:
     )
 
 
+def latency(what: str, seconds: Sequence[float]) -> Latency:
+    """Of all requests of all rounds, at least one; by the nearest rank."""
+    ordered = sorted(seconds)
+    p50, p99 = (1000 * ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.99))
+    return Latency(what, len(ordered), round(p50, 2), round(p99, 2))
+
+
 def cpu_ratio(ours: Row, theirs: Row) -> float:
     """How many times our processor time per item theirs is."""
     return theirs.cpu_us / ours.cpu_us
@@ -113,6 +133,8 @@ class Result:
     claims: list[Claim]
     rounds: dict[str, list[Round]]
     curves: list[dict[str, Any]] = field(default_factory=list)  # what, and points of (size, CPU us of an item)
+    over: str = "contacts"  # what the sizes of the curves are
+    latencies: list[Latency] = field(default_factory=list)
 
 
 def write(directory: Path, name: str, result: Result, *, quick: bool) -> Path:
@@ -126,13 +148,19 @@ def write(directory: Path, name: str, result: Result, *, quick: bool) -> Path:
     return path
 
 
-def table(rows: Sequence[Row], claims: Sequence[Claim]) -> str:
+def table(rows: Sequence[Row], claims: Sequence[Claim], latencies: Sequence[Latency] = ()) -> str:
     width = max([len(row.what) for row in rows] + [len(claim.name) for claim in claims] + [4])
     lines = [f"{'what':<{width}} {'items':>10} {'per second':>12} {'CPU us each':>12} {'RSS MB':>8}"]
     lines += [
         f"{row.what:<{width}} {row.items:>10,} {row.per_second:>12,.1f} {row.cpu_us:>12,.1f} {row.rss_mb:>8,.1f}"
         for row in rows
     ]
+    if latencies:
+        lines += ["", f"{'what':<{width}} {'requests':>10} {'p50 ms':>12} {'p99 ms':>12}"]
+        lines += [
+            f"{each.what:<{width}} {each.requests:>10,} {each.p50_ms:>12,.1f} {each.p99_ms:>12,.1f}"
+            for each in latencies
+        ]
     lines.append("")
     lines += [
         f"{claim.name:<{width}} {claim.value:>10,.2f}  goal {claim.goal:,.2f}  {'holds' if claim.holds else 'FAILS'}"

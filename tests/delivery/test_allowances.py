@@ -13,6 +13,7 @@ from delivery.caps import Cap
 from delivery.models import SendLogEntry
 from tests.delivery import making
 from tests.delivery.test_pressure import Gate, hours
+from tests.remembered import furnished
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +47,11 @@ def a_fortnight(seed: int, *, prefix: str) -> list[int]:
     return [int(decided[each] == "claimed") for each in messages]
 
 
+def as_it_was(seed: int) -> list[int]:
+    """Under the cap that is in force; the same rows for every test of the seed."""
+    return furnished(("a fortnight", seed), lambda: a_fortnight(seed, prefix="a"), now=hours(0))
+
+
 def asked_again(instead: Cap, *, days: int = DAYS + 1) -> Outcome:
     span = pressure.span(days=days, channel="email", now=hours(24 * DAYS + 1))
     (found,) = allowances.what_if(span, instead=[instead])
@@ -54,14 +60,14 @@ def asked_again(instead: Cap, *, days: int = DAYS + 1) -> Outcome:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_with_the_cap_that_was_in_force_nothing_changes(seed):
-    sent = a_fortnight(seed, prefix="a")
+    sent = as_it_was(seed)
     assert 0 < sum(sent) < len(sent)
     assert asked_again(AS_IT_IS) == Outcome(AS_IT_IS, len(sent), sum(sent), gained=0, lost=0)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_with_the_cap_that_was_in_force_nothing_changes_from_the_middle_on_either(seed):
-    a_fortnight(seed, prefix="a")
+    as_it_was(seed)
     found = asked_again(AS_IT_IS, days=5)
     assert found.asked > found.sent > 0
     assert (found.gained, found.lost) == (0, 0)
@@ -70,7 +76,7 @@ def test_with_the_cap_that_was_in_force_nothing_changes_from_the_middle_on_eithe
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("instead", [Cap(2, 4), Cap(1, 1), Cap(3, 3), Cap(0, 5), Cap(None, 2), Cap(None, None)])
 def test_another_cap_does_what_the_gate_would_have_done_under_it(settings, seed, instead):
-    sent = a_fortnight(seed, prefix="a")
+    sent = as_it_was(seed)
     found = asked_again(instead)
     making.change("DELETE FROM outbox", [])
     making.change("DELETE FROM contact_send_log", [])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from config.state import AlreadyRunning, State
 from tests.drills.capped_flood import CappedFlood
+from tests.drills.kafka_group import KafkaGroup
 from tests.drills.no_step_twice import NoStepTwice
 from tests.drills.nothing_after_unsubscribe import NothingAfterUnsubscribe
 from tests.drills.nothing_lost.drill import NothingLost
@@ -35,6 +36,7 @@ DRILLS: dict[str, Callable[[], Drill]] = {
         ScoreCrossings,
         Timers,
         WebhookFold,
+        KafkaGroup,
     )
 }
 OUTPUT = ROOT / "var" / "drill"

@@ -2,11 +2,13 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from delivery.authoring import mustache
-from tests.bench import harness, intake_stream, journey, lateness, mail, timers
+from tests.bench import api_data, harness, http_load, intake_stream, journey, lateness, mail, timers
 from tests.bench.harness import Claim, Contender, Result, Round
 from tests.bench.peers.naive import tasks as naive
 
@@ -94,6 +96,47 @@ def test_intakes_stream_is_the_same_for_everybody_and_says_what_has_to_come_of_i
     outcome = intake_stream.outcome(1, 400, people=50)
     assert outcome.stored == 380
     assert 0 < outcome.enrolled <= 54
+
+
+def test_the_journey_of_the_apis_bench_is_one_that_the_product_publishes():
+    from workflows.definition.validation import validate
+
+    assert [problem for problem in validate(api_data.WORKFLOW["workflow"]) if problem.severity == "error"] == []
+
+
+def test_of_what_was_waited_for_the_middle_and_the_last_hundredth_are_told():
+    waited = harness.latency("a page", [number / 1000 for number in range(200, 0, -1)])
+    assert (waited.requests, waited.p50_ms, waited.p99_ms) == (200, 100.0, 198.0)
+    assert harness.latency("a page", [0.002]) == harness.Latency("a page", 1, 2.0, 2.0)
+    assert "198.0" in harness.table([], [], [waited])
+
+
+def test_a_page_that_does_not_say_what_it_should_is_no_answer():
+    """Whom a bench asks may be wrong, but not unnoticed."""
+    with HTTPServer(("127.0.0.1", 0), Echo) as server, ThreadPoolExecutor(1) as threads:
+        serving = threads.submit(server.serve_forever)
+        try:
+            port = server.server_address[1]
+            right = [http_load.Ask(f"/bench-{n}", says=b"/bench-%d" % n) for n in range(6)]
+            answers = http_load.ask(port, right, key="k", connections=2)
+            assert [(each.size, each.etag) for each in answers] == [(8, '"7"')] * 6
+            for wrong in (http_load.Ask("/bench-1", says=b"/bench-2"), http_load.Ask("/bench-1", status=304)):
+                with pytest.raises(AssertionError, match="bench-1"):
+                    http_load.ask(port, [*right, wrong], key="k", connections=2)
+        finally:
+            server.shutdown()
+            serving.result(10)
+
+
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("ETag", '"7"')
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_the_timers_journey_is_one_that_the_product_publishes():

@@ -5,6 +5,7 @@ with the same parameters, and none may scan a big table from end to end."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +16,12 @@ from django.db import connection, transaction
 
 from analytics.counting import counters
 from contacts import clock
+from contacts.models import Contact
 from delivery import gate, suppression
 from scoring.crossings import comparing
 from scoring.rulesets import versions
 from tests import journeys
+from tests.contacts.conftest import Api, make_key
 from tests.journeys import definition, step
 from workflows import sweep
 from workflows.models import Workflow
@@ -156,3 +159,64 @@ def test_no_hot_path_scans_a_table(full_tables):
     found["sweep, fold and suppress"] = scans(sent, big)
 
     assert {path: statements for path, statements in found.items() if statements} == {}
+
+
+# -- pages of the API --------------------------------------------------------------------------------------------------
+
+MEMBERS = """
+INSERT INTO contacts (external_id) SELECT 'x' || n FROM generate_series(1, 20000) AS n;
+INSERT INTO tags (name) VALUES ('early'), ('half');
+INSERT INTO contact_tags (contact_id, tag_id, added_at)
+SELECT c.id, t.id, now() FROM ({people}) c
+  JOIN tags t ON CASE t.name WHEN 'early' THEN c.n <= 2000 ELSE c.n % 2 = 0 END;
+INSERT INTO lists (slug, name) VALUES ('early', 'Early'), ('half', 'Half');
+INSERT INTO list_members (contact_id, list_id, joined_at)
+SELECT c.id, t.id, now() FROM ({people}) c
+  JOIN lists t ON CASE t.slug WHEN 'early' THEN c.n <= 2000 ELSE c.n % 2 = 0 END;
+INSERT INTO segments (slug, name, condition) VALUES ('early', 'Early', 'true'), ('half', 'Half', 'true');
+INSERT INTO segment_members (contact_id, segment_id, entered_at)
+SELECT c.id, t.id, now() FROM ({people}) c
+  JOIN segments t ON CASE t.slug WHEN 'early' THEN c.n <= 2000 ELSE c.n % 2 = 0 END;
+ANALYZE
+""".replace("{people}", "SELECT id, row_number() OVER (ORDER BY id) AS n FROM contacts")
+
+
+@pytest.fixture
+def members() -> None:
+    """Of 20,000 contacts the first 2,000 are in one group of each kind, and every second one in another."""
+    with connection.cursor() as cursor:
+        for statement in MEMBERS.split(";\n"):
+            cursor.execute(statement)
+
+
+def rows_read(sent: list[tuple[str, Any]], tables: set[str]) -> int:
+    """How many rows of these tables are touched when it is sent once more."""
+    found = 0
+    with connection.cursor() as cursor:
+        for sql, params in sent:
+            if sql.split()[0].upper() == "SELECT":
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+                plan = cursor.fetchone()[0]
+                found += _read((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"], tables)
+    return found
+
+
+def _read(node: dict[str, Any], tables: set[str]) -> int:
+    passed_over = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+    own = node.get("Relation Name") in tables and round((node["Actual Rows"] + passed_over) * node["Actual Loops"])
+    return own + sum(_read(child, tables) for child in node.get("Plans", []))
+
+
+@pytest.mark.parametrize("group", ["early", "half", "nosuch"])
+@pytest.mark.parametrize("kind", ["tag", "list", "segment"])
+def test_a_page_of_a_group_reads_contacts_for_this_page_alone_whoever_is_in_it_and_wherever_it_is(members, kind, group):
+    key = make_key("contacts:read")
+    first = Contact.objects.earliest("id").pk
+    for place, size in ((first + 20_000, 50), (first + 1_000, 50), (first, 0)):
+        cursor = base64.b64encode(f"p={place}".encode()).decode()
+        with statements() as sent:
+            page = Api(key).get("/api/v1/contacts/", **{kind: group, "cursor": cursor}).json()
+        assert len(page["results"]) == (0 if group == "nosuch" else size)
+        assert rows_read(sent, {"contacts"}) <= 250
+        if kind == "tag":
+            assert rows_read(sent, {"contact_tags"}) <= 250

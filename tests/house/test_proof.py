@@ -97,6 +97,15 @@ def test_what_is_kept_says_its_commit_and_its_day_and_is_shown(tmp_path):
     assert (tmp_path / "growth.svg").exists()
 
 
+def test_how_long_requests_were_waited_for_and_what_a_chart_is_about_are_shown():
+    waited = {"what": "one contact", "requests": 1800, "p50_ms": 5.25, "p99_ms": 12.0}
+    bench = BENCH | {"day": "2026-11-23", "commit": "abc", "latencies": [waited], "over": "contacts <before> it"}
+    shown = page.text({}, {"api": bench})
+    assert "| what | requests | p50 ms | p99 ms |" in shown and "| one contact | 1,800 | 5.2 | 12.0 |" in shown
+    (drawn,) = page.charts({"api": bench}).values()
+    assert drawn.count("contacts &lt;before&gt; it") == 2
+
+
 def test_a_mutant_that_nobody_caught_and_a_promise_that_broke_are_said():
     missed = MUTANT | {"findings": [FINDING]}
     broken = PRODUCT | {"findings": [FINDING | {"holds": False, "counts": {"lost": 2}}]}
@@ -112,6 +121,12 @@ def test_the_chart_is_whole_and_no_name_lies_upon_another():
     names = [each for each in drawn.iter("{http://www.w3.org/2000/svg}text") if "µs" in (each.text or "")]
     places = sorted(float(each.attrib["y"]) for each in names)
     assert len(places) == 4 and all(b - a >= 14 for a, b in pairwise(places))
+
+
+def test_a_cost_that_grows_a_hundredfold_has_no_more_lines_than_one_can_read():
+    drawn = ElementTree.fromstring(growth([Curve("by number", [(1, 2.0), (1_000_000, 640.0)])]))
+    lines = [each for each in drawn.iter("{http://www.w3.org/2000/svg}line") if each.attrib["class"] == "grid"]
+    assert 5 < len(lines) < 25
 
 
 def test_a_count_that_no_other_drill_counts_is_refused():

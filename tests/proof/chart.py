@@ -24,8 +24,9 @@ class Curve:
     points: Sequence[tuple[float, ...]]
 
 
-def growth(curves: Sequence[Curve]) -> str:
-    """Relative to what an item costs at the smallest size, so that all share an axis; the last cost is in the name."""
+def growth(curves: Sequence[Curve], over: str = "contacts") -> str:
+    """Relative to what an item costs at the smallest size, so that all share an axis; the last cost is in the name.
+    `over`: what the sizes are numbers of."""
     sizes = sorted({point[0] for curve in curves for point in curve.points})
     shares = [[(size, cost / curve.points[0][1]) for size, cost in curve.points] for curve in curves]
     most = max(2.0, math.ceil(2 * max(share for line in shares for _, share in line)) / 2)
@@ -39,19 +40,20 @@ def growth(curves: Sequence[Curve]) -> str:
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
-        "<title>What an item costs as the installation grows, beside its cost in the smallest</title>",
+        f"<title>What an item costs by the number of {escape(over)}, beside its cost at the smallest</title>",
         f"<style>{STYLE}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
     ]
-    for step in range(int(most * 2) + 1):
-        share = step / 2
+    step = 0.5 if most <= 10 else most / 10
+    for share in (number * step for number in range(round(most / step) + 1)):
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(share):.1f}" y2="{y(share):.1f}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y(share) + 4:.1f}" text-anchor="end">{share:g}×</text>')
     parts += [
         f'<text x="{x(size):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{size:,.0f}</text>' for size in sizes
     ]
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle">contacts</text>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(over)}</text>')
     label = 0.0
     lines = sorted(zip(curves, shares, strict=True), key=lambda each: -each[1][-1][1])
     for number, (curve, line) in enumerate(lines):

@@ -9,6 +9,7 @@ from typing import Any
 from tests.drills.rig import summary
 from tests.proof import kept, readme
 from tests.proof.chart import Curve, growth
+from tests.proof.scaling import page as scaling
 
 HEAD = """# What was found
 
@@ -19,12 +20,13 @@ not committed yet.
 
 
 def write(folder: Path = kept.FOLDER) -> None:
-    """The page and its charts, and what the README shows of it, anew."""
+    """The page and its charts, and what the README and docs/operations/scaling.md show of it, anew."""
     drills, benches = kept.load(kept.DRILLS, folder), kept.load(kept.BENCHES, folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.md").write_text(text(drills, benches), encoding="utf-8")
     if folder == kept.FOLDER:
         readme.put(readme.text(drills, benches))
+        scaling.write(benches)
     for name, drawing in charts(benches).items():
         (folder / name).write_text(drawing, encoding="utf-8")
 
@@ -94,6 +96,12 @@ def _bench(name: str, report: Mapping[str, Any]) -> str:
         f"{_ran(report)}.\n",
         summary.markdown(["what", "items", "a second", "CPU µs each", "RSS MB"], rows) + "\n",
     ]
+    if latencies := report.get("latencies"):
+        waited = [
+            [each["what"], f"{each['requests']:,}", f"{each['p50_ms']:,.1f}", f"{each['p99_ms']:,.1f}"]
+            for each in latencies
+        ]
+        parts.append(summary.markdown(["what", "requests", "p50 ms", "p99 ms"], waited) + "\n")
     if claims:
         parts.append(summary.markdown(["claim", "found", "goal", "holds"], claims) + "\n")
     if report.get("curves"):
@@ -104,7 +112,10 @@ def _bench(name: str, report: Mapping[str, Any]) -> str:
 def charts(benches: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """An SVG for each benchmark that has curves (`curves`: what, and (size, µs) pairs), by file name."""
     return {
-        f"{name}.svg": growth([Curve(each["what"], [tuple(point) for point in each["points"]]) for each in curves])
+        f"{name}.svg": growth(
+            [Curve(each["what"], [tuple(point) for point in each["points"]]) for each in curves],
+            report.get("over", "contacts"),
+        )
         for name, report in benches.items()
         if (curves := report.get("curves"))
     }

@@ -42,16 +42,16 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def put(found: str, path: Path = PATH) -> None:
+def put(found: str, path: Path = PATH, begin: str = BEGIN) -> None:
     """Write it between the marks. Raises ValueError where they are not there."""
     whole = path.read_text(encoding="utf-8")
-    before, _, rest = whole.partition(BEGIN)
+    before, _, rest = whole.partition(begin)
     _, end, after = rest.partition(END)
     if not end:
         raise ValueError(f"{path.name} does not say where its figures stand")
-    path.write_text(f"{before}{BEGIN}\n{found}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{begin}\n{found}\n{END}{after}", encoding="utf-8")
 
 
-def found_in(path: Path = PATH) -> str:
+def found_in(path: Path = PATH, begin: str = BEGIN) -> str:
     """What stands between the marks now."""
-    return path.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip("\n") + "\n"
+    return path.read_text(encoding="utf-8").partition(begin)[2].partition(END)[0].strip("\n") + "\n"

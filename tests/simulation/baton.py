@@ -11,6 +11,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -20,7 +21,9 @@ from psycopg.pq import TransactionStatus
 
 from tests.simulation.virtual import Time
 
-LOOK_SECONDS = 0.02  # whoever says nothing for so long is asked whether it waits for a lock; the answer is a fact
+LOOK_SECONDS = 0.005  # whoever says nothing for so long is asked whether it waits for a lock; the answer is a fact
+# Few come by here: of those, more die, so that somebody does in some hundred seeds.
+SELDOM = dict.fromkeys(("looking.locked", "esp.written", "esp.asked", "delivery.answered"), 4)
 PATIENCE_SECONDS = 60.0  # for one statement: then something hangs, and that is no finding of the simulation
 
 
@@ -156,6 +159,14 @@ class Crew:
             assert came.state == "blocked", "two run at once"
             came.state = came.comes_back
 
+    def holders(self) -> list[Actor] | None:
+        """Who has what somebody waits for; None: nobody waits."""
+        blocked = [actor.pid for actor in self.actors if actor.state == "blocked"]
+        if not blocked:
+            return None
+        pids = {pid for waits in blocked for pid in _ask("SELECT pg_blocking_pids(%s)", waits)}
+        return [actor for actor in self.actors if actor.pid in pids]
+
     def _is_blocked(self, actor: Actor) -> bool:
         others = [other.pid for other in self.actors if other is not actor]
         return bool(actor.pid and _ask("SELECT pg_blocking_pids(%s) && %s::int[]", actor.pid, others))
@@ -193,7 +204,8 @@ class Crew:
         if actor is None:
             return
         self.check_alive(actor)
-        if self.rates.crash[kind] and self.dice.random() < self.rates.crash[kind]:
+        crash = self.rates.crash[kind] * SELDOM.get(name, 1)
+        if crash and self.dice.random() < crash:
             self.killed.append(name)
             self.say(f"{actor.number} dies at {name}")
             self.die(actor)
@@ -231,14 +243,19 @@ class Crew:
         """Around every statement of whatever connection."""
         actor = self.me()
         wrapper: BaseDatabaseWrapper = context["connection"]
-        if actor is not None:
-            self.check_alive(actor)
-            self.pause("statement", "statement")
-        raw = wrapper.connection
+        self.pause("statement", "statement")
+        raw, is_whole = wrapper.connection, False
         if raw.info.transaction_status == TransactionStatus.IDLE:
-            self.time.begin(raw)
+            is_whole = raw.autocommit and isinstance(sql, str) and not many  # one message to PostgreSQL instead of two
+            if is_whole:
+                sql = self.time.beginning(raw) + sql
+            else:
+                self.time.begin(raw)
         try:
-            return execute(sql, params, many, context)
+            result = execute(sql, params, many, context)
+            if is_whole:
+                context["cursor"].nextset()
+            return result
         except OperationalError as error:
             if actor is not None and actor.is_victim:
                 actor.is_victim = False
@@ -247,6 +264,12 @@ class Crew:
         finally:
             if actor is not None and actor.state == "blocked":
                 self._hand_back(actor, "ready")
+
+    def now(self) -> datetime:
+        """In the place of `clock.now`, which would ask PostgreSQL for what the scheduler told it."""
+        self.pause("statement", "statement")
+        connection.ensure_connection()
+        return self.time.of(connection.connection)
 
     def committing(self, commit: Callable[[], None], wrapper: BaseDatabaseWrapper) -> None:
         """In the place of a connection's commit: a crash before it takes everything back, one behind it leaves what was
@@ -262,9 +285,10 @@ class Crew:
             wrapper.connection.rollback()
             wrapper.run_on_commit = []
             raise
+        is_waited_for = self._is_anybody_blocked()
         commit()
         actor.commits += 1
-        if actor.state == "blocked":
+        if is_waited_for or actor.state == "blocked":
             self._hand_back(actor, "ready")
         self.after_commit(actor.job.name)
         try:
@@ -272,6 +296,18 @@ class Crew:
         except Killed:
             wrapper.run_on_commit = []
             raise
+
+    def rolling_back(self, rollback: Callable[[], None]) -> None:
+        """In the place of a connection's rollback."""
+        actor, is_waited_for = self.me(), self._is_anybody_blocked()
+        rollback()
+        if actor is not None and is_waited_for and not actor.is_dead:
+            self._hand_back(actor, "ready")
+
+    def _is_anybody_blocked(self) -> bool:
+        """To be asked before locks are let go. Whoever waits for one then goes on at once, within PostgreSQL: until
+        they stand still again, whoever held it does nothing, else the machine would decide who of them is first."""
+        return any(other.state == "blocked" for other in self.actors)
 
 
 def _ask(statement: str, *params: Any) -> Any:

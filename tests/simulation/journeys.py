@@ -4,7 +4,7 @@ once, with crashes; then everybody's way is the one that the contract says, word
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -17,13 +17,18 @@ from tests.simulation.play import Play
 from tests.simulation.virtual import BEGINNING
 from tests.workflows.random_journeys import making, oracle
 from tests.workflows.random_journeys.making import Deed
-from workflows import publishing
+from workflows import publishing, sweep
 
 PEOPLE = 3
 MOST_DEEDS = 9
 SLUG, TRIGGER = "journey", "journey began"
-DUE = "SELECT min(wake_at) FROM workflow_enrolments WHERE state IN ('pending', 'active', 'waiting')"
-BELLS = (("workflows.advance", "urgent"), ("workflows.advance", "bulk"))
+DUE = """
+    SELECT min(wake_at), 'workflows.advance', lane FROM workflow_enrolments
+     WHERE state IN ('pending', 'active', 'waiting') GROUP BY lane
+     UNION ALL
+    SELECT min(wake_at), 'workflows.admit', lane FROM workflow_enrolments
+     WHERE state IN ('pending', 'active', 'waiting') AND wake_at <= '{now}' GROUP BY lane
+"""
 _WAYS = """
     SELECT e.contact_id, e.exit_reason, extract(epoch FROM e.finished_at - %s)::float8,
            COALESCE((SELECT json_agg(json_build_array(j.step, j.outcome, j.port) ORDER BY j.seq)
@@ -34,6 +39,7 @@ _WAYS = """
 
 def perform(play: Play) -> None:
     dice = play.dice
+    play.sweeps = (sweep.ring_where_work_waits,)
     people = _arrive()
     definition = making.definition(dice, slug=SLUG, trigger=TRIGGER)
     _publish(definition)
@@ -46,24 +52,28 @@ def perform(play: Play) -> None:
     play.say(f"journeys: {definition['steps']}")
     for number, deed in enumerate(deeds):
         at = BEGINNING + timedelta(seconds=60 + deed.at)
-        play.pass_time(at - timedelta(milliseconds=500), next_instant=lambda: DUE, bells=BELLS)
+        play.pass_time(at - timedelta(milliseconds=500), comes_due=DUE)
         if number in later:
             play.settle([Job("publish", partial(_publish, later[number]), is_repeated=True)])
-        play.pass_time(at, next_instant=lambda: DUE, bells=BELLS)
+        play.pass_time(at, comes_due=DUE)
         play.say(f"deed {deed}")
         play.settle(_jobs(deed, f"deed-{number}", people[deed.person]))
-    play.pass_time(None, next_instant=lambda: DUE, bells=BELLS)
+    play.pass_time(None, comes_due=DUE)
     play.calm()
-    play.pass_time(None, next_instant=lambda: DUE, bells=BELLS)
+    play.pass_time(None, comes_due=DUE)
     _compare(play, definition, deeds, later, people)
 
 
 def _arrive() -> list[int]:
     now = BEGINNING
     for slug in making.LISTS:
-        transactions.run(lambda now, slug=slug: lists.create(slug=slug, name=slug, now=now))
+        transactions.run(partial(_make_list, slug))
     made = [Contact(external_id=f"person-{n}", created_at=now, updated_at=now) for n in range(PEOPLE)]
     return [contact.pk for contact in Contact.objects.bulk_create(made)]
+
+
+def _make_list(slug: str, now: datetime) -> None:
+    lists.create(slug=slug, name=slug, now=now)
 
 
 def _publish(definition: Mapping[str, Any]) -> None:

@@ -14,10 +14,11 @@ from django.db import connection
 from contacts import transactions
 from tests.simulation.baton import Actor, Job, Rates
 from tests.simulation.stage import Stage, answer
-from workflows import sweep
 from workflows.scratch.driver import IDLE
 
 MOST_DECISIONS = 20_000
+LOOKS = 12  # how often what came due is rung for again, before it counts as forgotten
+RUNG = 2  # of which so often without a sweep
 PAUSES = (0.05, 0.8, 2.5, 2.5)  # seconds by which everybody is late at once; a lease is two
 # Where it matters what others do meanwhile: chance alone would seldom strike there.
 REQUESTS = frozenset({"delivery.gate", "delivery.claimed", "esp.written"})
@@ -41,6 +42,7 @@ class Play:
         self.jobs: list[Job] = []
         self.surprises: list[Job] = []  # begun when somebody stands where it matters
         self.pauses = 0  # how often the clock may move on while somebody is in the middle of something
+        self.sweeps: tuple[Callable[..., object], ...] = ()  # production's, of the floors on which there is work
         self._news_is_lost = False
         self.crew.dice, self.crew.rates = self.dice, Rates(self.dice)
         self.crew.killed = []
@@ -74,6 +76,9 @@ class Play:
                 actor.state = "ready"
         ready = [actor for actor in actors if actor.state == "ready"]
         idle = [actor for actor in actors if actor.state == "idle"]
+        if (holders := self.crew.holders()) is not None:
+            # were there two who wait, and were let go at once, then the machine would decide who of them is first
+            ready, idle = [actor for actor in ready if actor in holders], []
         is_delicate = any(actor.place in REQUESTS for actor in ready)
         if self.surprises and idle and self.dice.random() < (0.4 if is_delicate else 0.02):
             self._begin(idle[0], self._surprise())
@@ -164,7 +169,8 @@ class Play:
         if not self._news_is_lost:
             return False
         self._news_is_lost = False
-        sweep.ring_everywhere(now=self.time.now())
+        for look in self.sweeps:
+            look(now=self.time.now())
         self.say(f"swept: {sorted(self.stage.bells)}")
         return True
 
@@ -192,28 +198,29 @@ class Play:
         self,
         to: datetime | None,
         *,
-        next_instant: Callable[[], str],
-        bells: Iterable[tuple[str, str]],
+        comes_due: str,
         jobs: Callable[[], Iterable[Job]] = list,
     ) -> None:
         """Until that instant, or until nothing more comes due: what comes due is rung for, and done. What no bell tells
-        of is found by the sweep, which production makes every second."""
-        before: datetime | None = None
+        of is found by the sweep, which production makes every second: a place that is free again, or somebody whom a
+        claim has passed over because another actor held the row. `comes_due`: a statement for what does, as (when,
+        task, lane); in it `{now}` is the time."""
+        before, looks = None, 0
         while True:
-            ((due,),) = self.ask(next_instant())
+            rows = [row for row in self.ask(comes_due.format(now=self.time.now().isoformat())) if row[0] is not None]
+            due = min((row[0] for row in rows), default=None)
             if due is None or (to is not None and due > to):
                 break
-            if due == before:
-                self._news_is_lost = True
-                self.settle()
-                if self.ask(next_instant()) == [(due,)]:
-                    self.faults.append(f"what is due at {due} is never done")
-                    break
-                continue
-            before = due
-            self.time.move_to(due)
-            self.say("something is due")
-            self.ring(*bells)
+            looks = looks + 1 if due == before else 0
+            if looks > LOOKS:
+                self.faults.append(f"what is due at {due} is never done")
+                break
+            if not looks:
+                before = due
+                self.time.move_to(due)
+                self.say("something is due")
+            self._news_is_lost = self._news_is_lost or looks >= RUNG
+            self.ring(*[(task, lane) for at, task, lane in rows if at == due])
             self.settle(jobs())
         if to is not None:
             self.time.move_to(to)

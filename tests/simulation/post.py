@@ -19,22 +19,29 @@ from contacts import clock, consent, doorbell, events, transactions
 from contacts.consent import Consent
 from contacts.models import Contact
 from delivery import suppression
+from delivery import sweep as post_office
 from delivery.authoring import templates
 from delivery.models import WebhookDelivery
 from tests.simulation.baton import Job
 from tests.simulation.play import Play
 from tests.simulation.virtual import BEGINNING
 from tests.workflows.random_journeys.ways import End, Row, fault_in
-from workflows import publishing
+from workflows import publishing, sweep
 
 PEOPLE = 3
 TRIGGER, TEMPLATE = "post began", "mail"
 DUE = f"""
-    SELECT min(at) FROM (
-        SELECT min(wake_at) FROM workflow_enrolments WHERE state IN ('pending', 'active', 'waiting') UNION ALL
-        SELECT min(due_at) FROM outbox WHERE state = 'queued' AND due_at > '{{now}}' UNION ALL
-        SELECT min(lease_until) + interval '{settings.ESP_TIMEOUT_SECONDS + 1} s' FROM outbox WHERE state = 'sending'
-    ) AS times(at)
+    SELECT min(wake_at), 'workflows.advance', lane FROM workflow_enrolments
+     WHERE state IN ('pending', 'active', 'waiting') GROUP BY lane
+     UNION ALL
+    SELECT min(wake_at), 'workflows.admit', lane FROM workflow_enrolments
+     WHERE state IN ('pending', 'active', 'waiting') AND wake_at <= '{{now}}' GROUP BY lane
+     UNION ALL
+    SELECT min(due_at), 'delivery.deliver', 'delivery_' || lane FROM outbox
+     WHERE state = 'queued' AND due_at > '{{now}}' GROUP BY lane
+     UNION ALL
+    SELECT min(lease_until) + interval '{settings.ESP_TIMEOUT_SECONDS + 1} s', 'delivery.sweep', 'housekeeping'
+      FROM outbox WHERE state = 'sending'
 """
 SWEEP = ("delivery.sweep", "housekeeping")
 BELLS = (
@@ -55,6 +62,7 @@ class Acknowledged:
 
 def perform(play: Play) -> None:
     dice = play.dice
+    play.sweeps = (sweep.ring_where_work_waits, post_office.ring_where_work_waits)
     cap = dice.choice([1, 2])
     with override_settings(FREQUENCY_CAP_PER_DAY=cap, EMAIL_PROVIDER="sandbox"):
         people = _arrive()
@@ -114,8 +122,12 @@ def _furnish(documents: Sequence[Mapping[str, Any]]) -> None:
     with transaction.atomic():
         templates.save_version(slug=TEMPLATE, name="Mail", subject="News", html=html, now=clock.now())
     for document in documents:
-        transactions.run(lambda now, document=document: publishing.save_draft(definition=document, now=now))
-        transactions.run(lambda now, document=document: publishing.publish(slug=document["slug"], by="test", now=now))
+        _publish(document)
+
+
+def _publish(document: Mapping[str, Any]) -> None:
+    transactions.run(lambda now: publishing.save_draft(definition=dict(document), now=now))
+    transactions.run(lambda now: publishing.publish(slug=document["slug"], by="test", now=now))
 
 
 # -- what happens ------------------------------------------------------------------------------------------------------
@@ -166,12 +178,11 @@ def _knock(body: bytes, now: Any) -> None:
 
 
 def _pass_time(play: Play, to: Any) -> None:
-    play.pass_time(
-        to,
-        next_instant=lambda: DUE.format(now=play.time.now().isoformat()),
-        bells=BELLS,
-        jobs=partial(_reports, play),
-    )
+    def jobs() -> list[Job]:
+        play.ring(*BELLS)  # also where nothing is due: whoever looks meanwhile is whom a missing lock would let through
+        return _reports(play)
+
+    play.pass_time(to, comes_due=DUE, jobs=jobs)
 
 
 # -- what must not be --------------------------------------------------------------------------------------------------

@@ -20,11 +20,12 @@ from django.db.backends.signals import connection_created
 from django.utils.module_loading import autodiscover_modules
 from psycopg import sql
 
-from contacts import chaos, outside
-from contacts.conditions import catalogue
+from contacts import catalogue, chaos, clock, outside
+from contacts.conditions import catalogue as suggestions
 from delivery import providers, sending, starts, suppression, withdrawals
 from delivery.providers import faults
 from tests.conftest import FIRST_CONTACT
+from tests.simulation import memory
 from tests.simulation.baton import Crew
 from tests.simulation.esp import Esp
 from tests.simulation.virtual import BEGINNING, Module, Time
@@ -32,7 +33,6 @@ from workflows import scratch, serializable
 
 ACTORS = 3
 FRONT = "simulation"
-_OURS = ("analytics.", "contacts.", "delivery.", "scoring.", "workflows.")
 # A scratch has one inhabitant and makes locks free. Here are several, and the locks are what is tried.
 _LOCKS = "".join(
     f"CREATE FUNCTION {FRONT}.{name}({', '.join(types)}) RETURNS {result} LANGUAGE sql AS"
@@ -84,7 +84,9 @@ class Stage:
         for cached in _cached():
             cached.cache_clear()
         starts._recovered.clear()  # as in a process that has just begun
-        catalogue._memory.until = 0.0
+        catalogue._memory = catalogue._Memory()
+        suggestions._memory = suggestions._Memory()
+        self.noted.batches = 0
         random.seed(seed)  # whoever tries again waits for as long as chance says
         self.bells.clear()
         self.time.start_over()
@@ -109,15 +111,19 @@ def open_stage() -> Iterator[Stage]:
         stage = Stage(crew, time, esp, outside._closed[-1], keeper, schema)
         patches = stack.enter_context(pytest.MonkeyPatch.context())
         module = Module(time, crew.sleep)
-        for room in (sending, suppression, withdrawals, serializable, faults, catalogue):
+        for room in (sending, suppression, withdrawals, serializable, faults, suggestions):
             patches.setattr(room, "time", module)
         for name in ("contacts.transactions.time", "contacts.clock.time"):
             patches.setattr(name, module)
         patches.setattr(chaos, "point", lambda name: crew.pause("point", name))
         patches.setattr(chaos, "mutant", lambda name: name in stage.mutants)
+        asked = clock.now  # of PostgreSQL, or of the wall by whoever built that in
+        patches.setattr(clock, "now", lambda: asked() if chaos.mutant("timers.app_clock") else crew.now())
         patches.setattr(providers, "named", lambda name: esp)
-        commit = BaseDatabaseWrapper._commit
-        patches.setattr(BaseDatabaseWrapper, "_commit", lambda self: crew.committing(lambda: commit(self), self))
+        wrapper: Any = BaseDatabaseWrapper
+        commit, rollback = wrapper._commit, wrapper._rollback
+        patches.setattr(wrapper, "_commit", lambda self: crew.committing(lambda: commit(self), self))
+        patches.setattr(wrapper, "_rollback", lambda self: crew.rolling_back(lambda: rollback(self)))
         stack.enter_context(_connected(crew, schema))
         stack.enter_context(crew)
         yield stage
@@ -136,6 +142,9 @@ def _prepare(keeper: psycopg.Connection[Any], schema: str) -> None:
     for (name,) in tables:
         table = sql.Identifier(schema, name)
         keeper.execute(sql.SQL("ALTER TABLE {} SET (autovacuum_enabled = off)").format(table))
+    # of a table that was never looked at the planner thinks otherwise than of one that was, and was empty
+    names = sql.SQL(",").join(sql.Identifier(schema, name) for (name,) in tables)
+    keeper.execute(sql.SQL("VACUUM {}").format(names))
 
 
 @contextmanager
@@ -168,8 +177,7 @@ def _connected(crew: Crew, schema: str) -> Iterator[None]:
 def _cached() -> list[Any]:
     """What functions of ours remember. Some modules are imported late."""
     if _known.get("modules") != len(sys.modules):
-        modules = [module for name, module in list(sys.modules.items()) if name.startswith(_OURS)]
-        found = [value for module in modules for value in list(vars(module).values())]
+        found = [value for module in memory.modules().values() for value in list(vars(module).values())]
         wrappers = {id(value): value for value in found if isinstance(value, _lru_cache_wrapper)}
         _known.update(modules=len(sys.modules), caches=list(wrappers.values()))
     return _known["caches"]

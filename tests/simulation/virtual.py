@@ -18,6 +18,7 @@ class Time:
     def __init__(self) -> None:
         self.at = BEGINNING
         self._ticks = 0
+        self._began: dict[int, datetime] = {}  # by connection: when its last transaction did
 
     def start_over(self) -> None:
         self.at, self._ticks = BEGINNING, 0
@@ -34,11 +35,27 @@ class Time:
 
     def begin(self, raw: Any) -> None:
         """The transaction that begins on this connection begins now."""
-        self._ticks += 1
         begin = "" if raw.autocommit else "BEGIN;"
-        done = raw.pgconn.exec_(f"{begin}SET carillon.now = '{self.now().isoformat()}'".encode())
+        done = raw.pgconn.exec_(f"{begin}{self.beginning(raw)}".encode())
         assert not done.error_message, done.error_message
         assert raw.autocommit or raw.info.transaction_status == TransactionStatus.INTRANS
+
+    def beginning(self, raw: Any) -> str:
+        """What a transaction on this connection that begins now has to begin with."""
+        self._ticks += 1
+        self._began[id(raw)] = self.now()
+        return f"SET carillon.now = '{self.now().isoformat()}';"
+
+    def of(self, raw: Any) -> datetime:
+        """What SQL's now() is in the transaction of this connection; one that has none begins one."""
+        status = raw.info.transaction_status
+        assert status != TransactionStatus.INERROR, "PostgreSQL answers nothing in a transaction that has failed"
+        if status == TransactionStatus.IDLE:
+            if raw.autocommit:
+                self._ticks += 1
+                return self.now()
+            self.begin(raw)
+        return self._began[id(raw)]
 
 
 class Module:

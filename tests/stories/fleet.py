@@ -1,12 +1,15 @@
-"""A whole installation for a story: the same programs that `bin/up` starts, over the database of the test."""
+"""A whole installation for a story: the same programs that `bin/up` starts, over the database of the test. They come
+from a nursery: there are ten of them, and a story is not about how they load their code."""
 
 from __future__ import annotations
 
 import http.client
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import connection
@@ -17,8 +20,21 @@ from config.processes import Fleet, Process
 from config.programs import Programs
 from config.state import State
 from tests import canaries
+from tests.nursery import Nursery
 
 PATIENCE_SECONDS = 90.0
+
+
+class Forked(Process):
+    """Starts, each time, as a child of the nursery."""
+
+    def __init__(self, nursery: Nursery, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._nursery = nursery
+
+    def _launch(self, output: int | None) -> subprocess.Popen[bytes]:
+        assert output is not None and self._nursery.serves(self.command, self.environment)
+        return cast("subprocess.Popen[bytes]", self._nursery.start(self.command, output, self.descriptors))
 
 
 class Installation:
@@ -43,10 +59,12 @@ class Installation:
             "TIME_SPEED": f"{speed:g}",
             "STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
         }
-        self._programs = Programs(State(folder), self.environment)
+        self._nursery: Nursery | None = None
+        self._programs = Programs(State(folder), self.environment, self._process)
         self._fleet = Fleet(lambda text: None)
 
     def __enter__(self) -> Installation:
+        self._nursery = Nursery(self.environment, self._folder / "nursery.log")
         self._fleet.launch(*self._programs.workers())
         self._fleet.launch(*self._programs.ringers())
         self._fleet.launch(self._programs.web(self._holder.fileno()))
@@ -56,6 +74,8 @@ class Installation:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """However a story ends, its counters are what the facts say, and no log says who somebody is."""
         self._fleet.stop(hurry=lambda: False)
+        if self._nursery is not None:
+            self._nursery.close()
         self._holder.close()
         if kind is None:
             canaries.refuse_in_files(self._folder)
@@ -69,6 +89,9 @@ class Installation:
                 raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}; logs: {self._tails()}")
             self._fleet.tend(time.monotonic())
             time.sleep(0.05)
+
+    def _process(self, *arguments: Any, **options: Any) -> Process:
+        return Forked(self._nursery, *arguments, **options) if self._nursery else Process(*arguments, **options)
 
     def process(self, name: str) -> Process:
         return next(process for process in self._fleet.processes if process.name == name)

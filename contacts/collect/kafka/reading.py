@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Delivered
 from django.db import DatabaseError, connection
 
-from contacts import transactions
+from contacts import chaos, transactions
 from contacts.collect.kafka import batches, offsets
 from contacts.collect.kafka.batches import Taken
 from contacts.collect.kafka.messages import Message
@@ -202,11 +202,24 @@ class Reader:
         reached = {message.partition: message.offset + 1 for message in messages}
         steps = {partition: Step(self._stored[partition], offset) for partition, offset in reached.items()}
 
+        # mutants: the offsets in a transaction of their own, before the events or behind them
+        first, last = chaos.mutant("kafka.offsets_first"), chaos.mutant("kafka.offsets_last")
+
+        def advance(now: datetime) -> None:
+            offsets.advance(self.place.group, self.place.topic, steps, now=now)
+
         def store(now: datetime) -> Taken:
-            return batches.store(self.place.group, self.place.topic, messages, steps, now=now)
+            together = {} if first or last else steps
+            return batches.store(self.place.group, self.place.topic, messages, together, now=now)
 
         try:
+            if first:
+                transactions.run(advance)
+            chaos.point("kafka.read")
             taken = transactions.run(store)
+            chaos.point("kafka.stored")
+            if last:
+                transactions.run(advance)
         except Moved:
             log.warning("another member has read on: letting go of %d messages", len(messages))
             self._forget_the_place()

@@ -6,8 +6,20 @@ import json
 from typing import Any
 
 import pytest
+from django.db.models import TextField, Value
+from django.db.models.functions import Cast, Concat
 
-from contacts.models import Contact, ContactChange, ContactEvent, ContactTag, List, Segment
+from contacts.models import (
+    Contact,
+    ContactChange,
+    ContactEvent,
+    ContactTag,
+    List,
+    ListMember,
+    Segment,
+    SegmentMember,
+    Tag,
+)
 from tests.contacts.audiences.keeping import PRO, fill, make_live, people
 from tests.contacts.conftest import Api, make_key
 
@@ -289,6 +301,55 @@ def test_members_come_in_pages(api):
         seen += [each["id"] for each in page["results"]]
         path = page["next"] and page["next"].removeprefix("http://testserver")
     assert sorted(seen) == sorted(ids) and len(seen) == 5
+
+
+@pytest.mark.parametrize("kind", ["tag", "list", "segment"])
+def test_the_pages_of_a_group_have_everybody_of_it_once_there_and_back(api, kind, now):
+    """Also where many in a row are no contacts any more, whatever was left of them."""
+    inside = [each for number, each in enumerate(people(*[{}] * 20)) if number % 4]
+    if kind == "tag":
+        tag = Tag.objects.create(name="in")
+        ContactTag.objects.bulk_create([ContactTag(contact_id=each, tag=tag, added_at=now) for each in inside])
+    elif kind == "list":
+        news = List.objects.create(slug="in")
+        ListMember.objects.bulk_create([ListMember(contact_id=each, list=news, joined_at=now) for each in inside])
+    else:
+        pro = Segment.objects.create(slug="in", condition=True)
+        SegmentMember.objects.bulk_create(
+            [SegmentMember(contact_id=each, segment=pro, entered_at=now) for each in inside]
+        )
+    gone = inside[3:11]
+    Contact.objects.filter(pk__in=gone).update(erased_at=now)
+    expected = [f"p{pk}" for pk in sorted(set(inside) - set(gone), reverse=True)]
+    Contact.objects.update(external_id=Concat(Value("p"), Cast("pk", TextField())))
+    there, pages, path = [], [], f"/api/v1/contacts/?{kind}=in&limit=2"
+    while path:
+        pages.append(api.call("GET", path, b"").json())
+        there += [each["external_id"] for each in pages[-1]["results"]]
+        path = (pages[-1]["next"] or "").removeprefix("http://testserver")
+    assert there == expected and all(len(page["results"]) == 2 for page in pages[:-1])
+    back, path = [], pages[-1]["previous"]
+    while path:
+        page = api.call("GET", path.removeprefix("http://testserver"), b"").json()
+        back = [each["external_id"] for each in page["results"]] + back
+        path = page["previous"]
+    assert back == expected[: len(back)] and len(back) >= len(expected) - 2
+
+
+def test_groups_are_asked_for_together(api, now):
+    one, both, other = people({}, {}, {})
+    vip, news = Tag.objects.create(name="vip"), List.objects.create(slug="news")
+    ContactTag.objects.bulk_create([ContactTag(contact_id=each, tag=vip, added_at=now) for each in (one, both)])
+    ListMember.objects.bulk_create([ListMember(contact_id=each, list=news, joined_at=now) for each in (both, other)])
+
+    def found(**asked: str) -> list[str]:
+        return [each["id"] for each in api.get("/api/v1/contacts/", **asked).json()["results"]]
+
+    ids = {pk: str(public_id) for pk, public_id in Contact.objects.values_list("pk", "public_id")}
+    assert found(tag="vip") == [ids[both], ids[one]]
+    assert found(tag="vip", list="news") == [ids[both]]
+    assert found(tag="vip", list="nosuch") == found(tag="vip", created_before="2020-01-01T00:00:00Z") == []
+    assert found(tag="vip", created_after="2020-01-01T00:00:00Z") == [ids[both], ids[one]]
 
 
 def test_names_that_cannot_be_are_nowhere(api):

@@ -75,7 +75,8 @@ def _run(drill: Drill, servers: Servers, directory: Path, play: Play) -> Run:
         settings["CARILLON_MUTANT"] = play.mutant
         settings.setdefault("CARILLON_CHAOS", "on")
     started = time.monotonic()
-    with Stage(servers, directory / name, name, plan=drill.plan(play), settings=settings) as scene:
+    plan = drill.plan(play)
+    with Stage(servers, directory / name, name, plan=plan, settings=settings, forked=play.smoke) as scene:
         run = drill.play(scene, play)
         if not play.mutant:
             run = replace(run, findings=(*run.findings, checker.counters_equal_a_recount(scene)))

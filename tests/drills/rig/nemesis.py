@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from tests.drills.rig.processes import Crew, Process
 from tests.drills.rig.record import Journal
 
+KILLED = ("worker", "sender", "web", "dispatcher", "beat", "consumer")
+PAUSED = ("worker", "sender", "web", "dispatcher", "consumer")
 PATIENCE = 60.0  # a fault that is not mended by then is written down as never mended
 
 
@@ -45,9 +47,9 @@ class Nemesis:
     exactly so often, in an order made by chance, and `is_through` then); `progress` is any number that grows while the
     system works.
 
-    Kinds: web_child (one of the web's own processes), worker, sender, web, dispatcher, beat (the whole process, kill
-    -9), pause (SIGSTOP for `pause` seconds), flush_redis, restart_redis, restart_postgres, terminate_backends; and
-    restart_broker by itself, where the broker is a server of its own."""
+    Kinds: web_child (one of the web's own processes), worker, sender, web, dispatcher, beat, consumer (the whole
+    process, kill -9), pause (SIGSTOP for `pause` seconds), flush_redis, restart_redis, restart_postgres,
+    terminate_backends; and restart_broker by itself, where the broker is a server of its own."""
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class Nemesis:
         self._every, self._pause = every, pause
         self._dice = random.Random(f"{seed}:nemesis")
         self._deeds: dict[str, Callable[[], tuple[str, Callable[[], bool]]]] = {
-            **{kind: partial(self._kill, kind) for kind in ("worker", "sender", "web", "dispatcher", "beat")},
+            **{kind: partial(self._kill, kind) for kind in KILLED},
             "web_child": self._kill_child,
             "pause": self._stop_and_continue,
             "flush_redis": lambda: self._upset(self._services.flush_redis, "redis"),
@@ -167,7 +169,7 @@ class Nemesis:
         return f"{process.name} (child)", is_replaced
 
     def _stop_and_continue(self) -> tuple[str, Callable[[], bool]]:
-        process = self._one_of("worker", "sender", "web", "dispatcher")
+        process = self._one_of(*PAUSED)
         if process is None:
             return "", lambda: True
         process.send(signal.SIGSTOP)

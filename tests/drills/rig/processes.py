@@ -24,6 +24,7 @@ from config import programs
 from config.lanes import queues_of
 from config.processes import die_with_parent
 from tests.drills.rig import processor
+from tests.nursery import Child, Nursery
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = sys.executable
@@ -51,7 +52,7 @@ class Program:
     """What to run. `kind` is what a fault aims at; `is_ready` looks at what the program wrote since it was started."""
 
     name: str
-    kind: str  # web · worker · sender (a worker of a delivery lane) · dispatcher · beat
+    kind: str  # web · worker · sender (a worker of a delivery lane) · dispatcher · beat · consumer (of Kafka)
     command: Sequence[str]
     is_ready: Callable[[str], bool] = lambda log: True
 
@@ -59,12 +60,12 @@ class Program:
 class Process:
     """A program, its log file, and its life until now."""
 
-    def __init__(self, program: Program, env: Mapping[str, str], logs: Path) -> None:
-        self.program, self.env = program, env
+    def __init__(self, program: Program, env: Mapping[str, str], logs: Path, nursery: Nursery | None = None) -> None:
+        self.program, self.env, self._nursery = program, env, nursery
         self.log = logs / f"{program.name}.log"
         self.starts = 0
         self._log_offset = 0
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: subprocess.Popen[bytes] | Child | None = None
 
     @property
     def name(self) -> str:
@@ -76,8 +77,12 @@ class Process:
 
     def start(self) -> None:
         self._log_offset = self.log.stat().st_size if self.log.exists() else 0
+        command, env = self.program.command, dict(self.env)
         with self.log.open("ab", buffering=0) as out:
-            self._popen = spawn(self.program.command, stdout=out, stderr=out, env=dict(self.env))
+            if self._nursery is not None and self._nursery.serves(command, env):
+                self._popen = self._nursery.start(command, out.fileno())
+            else:
+                self._popen = spawn(command, stdout=out, stderr=out, env=env)
         self.starts += 1
 
     def said(self) -> str:
@@ -120,11 +125,17 @@ def _signal(pid: int, number: int) -> None:
 
 
 class Crew:
-    """Processes that are kept alive until `stop`."""
+    """Processes that are kept alive until `stop`; those that a `nursery` can fork are its children."""
 
-    def __init__(self, programs: Sequence[Program], env: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        env: Mapping[str, str],
+        logs: Path,
+        nursery: Nursery | None = None,
+    ) -> None:
         logs.mkdir(parents=True, exist_ok=True)
-        self.processes = [Process(program, env, logs) for program in programs]
+        self.processes = [Process(program, env, logs, nursery) for program in programs]
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="keeper", daemon=True)
 
@@ -176,9 +187,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def web(port: int) -> Program:
-    command = [PYTHON, "-m", "gunicorn", "--config", "python:config.web", "--bind", f"127.0.0.1:{port}", "config.wsgi"]
-    return Program("web", "web", command, is_ready=lambda log: answers(f"http://127.0.0.1:{port}/healthz"))
+def web(port: int, address: str = "127.0.0.1") -> Program:
+    command = [PYTHON, "-m", "gunicorn", "--config", "python:config.web", "--bind", f"{address}:{port}", "config.wsgi"]
+    return Program("web", "web", command, is_ready=lambda log: answers(f"http://{address}:{port}/healthz"))
 
 
 def worker(lane: str, number: int = 1) -> Program:
@@ -207,6 +218,11 @@ def dispatcher(number: int = 1) -> Program:
 def beat() -> Program:
     command = [PYTHON, *programs.CELERY, "beat", "--pidfile=", "-l", "INFO"]
     return Program("beat", "beat", command, is_ready=lambda log: "beat: Starting" in log)
+
+
+def consumer(number: int = 1) -> Program:
+    command = [PYTHON, "manage.py", "consume_events", "--skip-checks"]
+    return Program(f"consumer-{number}", "consumer", command, is_ready=lambda log: "reading [" in log)
 
 
 def whole_installation(web_port: int, *, engines: int = 2, senders: int = 2, dispatchers: int = 2) -> list[Program]:

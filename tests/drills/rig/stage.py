@@ -22,6 +22,7 @@ from tests.drills.rig import stub_webhooks
 from tests.drills.rig.processes import PYTHON, ROOT, Crew, Program, spawn
 from tests.drills.rig.servers import Servers, free_port
 from tests.drills.rig.stub_plan import StubPlan
+from tests.nursery import Nursery
 
 MIGRATED, TEMPLATE = "template_of_drills", "template_of_runs"
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ")  # nothing else: a developer's settings must not reach a drill
@@ -65,17 +66,28 @@ def furnish(servers: Servers, directory: Path, furnishing: Callable[[Mapping[str
 
 
 class Stage:
-    """A context manager; `settings` are the product's environment for this run (`SENDGRID_…` are set here)."""
+    """A context manager; `settings` are the product's environment for this run (`SENDGRID_…` are set here). `esp` is
+    where the stub listens. `forked`: the product's processes come from a nursery instead of by their commands."""
 
     def __init__(
-        self, servers: Servers, directory: Path, name: str, *, plan: StubPlan, settings: Mapping[str, str]
+        self,
+        servers: Servers,
+        directory: Path,
+        name: str,
+        *,
+        plan: StubPlan,
+        settings: Mapping[str, str],
+        esp: str = "127.0.0.1",
+        forked: bool = False,
     ) -> None:
         self.servers, self.directory, self.database = servers, directory, f"run_{name}"
         self.web_port = free_port()
         self.base_url = f"http://127.0.0.1:{self.web_port}"
         self.requests = directory / "stub" / "requests.jsonl"
         self.crew: Crew | None = None
-        self._plan, self._settings = plan, settings
+        self._forked = forked
+        self._nursery: Nursery | None = None
+        self._plan, self._settings, self._esp = plan, settings, esp
         self._private_key, self._public_key = stub_webhooks.new_key()
         self._stub: subprocess.Popen[bytes] | None = None
         self._stub_port = 0
@@ -88,7 +100,7 @@ class Stage:
             self.directory,
             EMAIL_PROVIDER="sendgrid",
             SENDGRID_API_KEY="stub",
-            SENDGRID_API_URL=f"http://127.0.0.1:{self._stub_port}",
+            SENDGRID_API_URL=f"http://{self._esp}:{self._stub_port}",
             SENDGRID_WEBHOOK_PUBLIC_KEY=self._public_key,
             PUBLIC_URL=self.base_url,
             **self._settings,
@@ -107,6 +119,8 @@ class Stage:
     ) -> None:
         if self.crew is not None:
             self.crew.stop()
+        if self._nursery is not None:
+            self._nursery.close()
         if self._stub is not None:
             self._stub.send_signal(signal.SIGTERM)
             self._stub.wait(10)
@@ -114,9 +128,13 @@ class Stage:
             canaries.refuse_in_files(self.directory / "logs")
             self.servers.drop_database(self.database)
 
-    def start(self, programs: Sequence[Program]) -> Crew:
-        """Start the product's processes and wait until all are ready."""
-        self.crew = Crew(programs, self.env, self.directory / "logs")
+    def start(self, programs: Sequence[Program], **settings: str) -> Crew:
+        """Start the product's processes and wait until all are ready. `settings`: of what was not known before."""
+        self._settings = {**self._settings, **settings}
+        logs = self.directory / "logs"
+        if self._forked:
+            self._nursery = Nursery(self.env, logs / "nursery.log", launch=spawn)
+        self.crew = Crew(programs, self.env, logs, self._nursery)
         self.crew.start()
         return self.crew
 
@@ -141,7 +159,7 @@ class Stage:
         return self.requests.stat().st_size if self.requests.exists() else 0
 
     def ask_stub(self, path: str = "/admin/summary") -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._stub_port}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://{self._esp}:{self._stub_port}{path}", timeout=10) as response:
             return json.load(response)
 
     def wait_until(self, condition: Callable[[], bool], patience: float, every: float = 0.25) -> bool:
@@ -160,7 +178,7 @@ class Stage:
         (home / "key.pem").write_text(self._private_key)
         (home / "webhook_url").write_text(f"{self.base_url}/webhooks/sendgrid/")
         with (home / "stub.log").open("ab") as log:
-            command = [PYTHON, "-m", "tests.drills.rig.stub_esp", "--directory", str(home)]
+            command = [PYTHON, "-m", "tests.drills.rig.stub_esp", "--directory", str(home), "--host", self._esp]
             self._stub = spawn(command, stdout=log, stderr=log)
         if not self.wait_until((home / "port").exists, 20, every=0.05):
             raise TimeoutError(f"the stub ESP did not start:\n{(home / 'stub.log').read_text()[-2000:]}")

@@ -125,7 +125,7 @@ def _reset(request: web.Request) -> web.Response:
     return web.Response(status=500)
 
 
-async def _serve(directory: Path, port: int, selector: NotingSelector) -> None:
+async def _serve(directory: Path, host: str, port: int, selector: NotingSelector) -> None:
     stub = StubEsp(directory, selector)
     app = web.Application(client_max_size=4 * 1024 * 1024)
     app.router.add_post("/v3/mail/send", stub.send)
@@ -134,7 +134,7 @@ async def _serve(directory: Path, port: int, selector: NotingSelector) -> None:
     app.router.add_put("/admin/plan", stub.change_plan)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
+    site = web.TCPSite(runner, host, port, backlog=1024)
     await site.start()
     (directory / "port.new").write_text(str(runner.addresses[0][1]))
     (directory / "port.new").rename(directory / "port")
@@ -151,11 +151,12 @@ async def _serve(directory: Path, port: int, selector: NotingSelector) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
     selector = NotingSelector()
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
-        runner.run(_serve(arguments.directory, arguments.port, selector))
+        runner.run(_serve(arguments.directory, arguments.host, arguments.port, selector))
 
 
 if __name__ == "__main__":

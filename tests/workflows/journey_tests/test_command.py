@@ -1,4 +1,4 @@
-"""`manage.py test_workflow` as people and CI run it: a process of its own."""
+"""`manage.py test_workflow` as people and CI run it: a process of its own, which need not load its code each time."""
 
 from __future__ import annotations
 
@@ -6,31 +6,50 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from django.conf import settings
 
+from tests.nursery import Nursery
 from tests.workflows.journey_tests.playing import ADA, BOB, WORKFLOW, at, case, database_url, signed_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SENT = {"contact": "ada", "template": "hello", "times": 1}
 
 
-def _run(*args: str, text: str = "") -> subprocess.CompletedProcess[str]:
+_nursery: list[Nursery] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _open(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     environment = {**os.environ, "DATABASE_URL": database_url()}
-    return subprocess.run(
-        [sys.executable, "manage.py", "test_workflow", *args],
-        cwd=settings.BASE_DIR,
-        env=environment,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    with Nursery(environment, tmp_path_factory.mktemp("nursery") / "log") as nursery:
+        _nursery.append(nursery)
+        yield
+        _nursery.clear()
+
+
+def _run(*args: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "test_workflow", *args]
+    with (
+        tempfile.TemporaryFile("w+") as given,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
+        given.write(text)
+        given.seek(0)
+        child = _nursery[0].start(command, out.fileno(), error=err.fileno(), given=given.fileno())
+        try:
+            status = child.wait(100)
+        finally:
+            child.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(command, status, out.read(), err.read())
 
 
 @pytest.fixture
