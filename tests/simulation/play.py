@@ -42,6 +42,7 @@ class Play:
         self.jobs: list[Job] = []
         self.surprises: list[Job] = []  # begun when somebody stands where it matters
         self.pauses = 0  # how often the clock may move on while somebody is in the middle of something
+        self.backlog = ""  # bells whose name begins so are answered when all else is done: their queue is long
         self.sweeps: tuple[Callable[..., object], ...] = ()  # production's, of the floors on which there is work
         self._news_is_lost = False
         self.crew.dice, self.crew.rates = self.dice, Rates(self.dice)
@@ -91,8 +92,7 @@ class Play:
         choices: list[Callable[[], None]] = []
         if idle:
             choices += [partial(self._take, idle[0], number) for number in range(len(self.jobs))]
-            bells = sorted(bell for bell in self.stage.bells if bell[0] not in IDLE)
-            choices += [partial(self._answer, idle[0], bell) for bell in bells]
+            choices += [partial(self._answer, idle[0], bell) for bell in self._heard()]
         choices += [partial(self._go_on, actor) for actor in ready if actor.place not in DELICATE]
         # who stands where it matters often stays there while others do something
         if not choices or self.dice.random() < 0.4:
@@ -101,6 +101,13 @@ class Play:
             self.dice.choice(choices)()
             return True
         return self._untie(actors) or self._sweep()
+
+    def _heard(self) -> list[tuple[str, str]]:
+        bells = sorted(bell for bell in self.stage.bells if bell[0] not in IDLE)
+        prompt = [bell for bell in bells if not (self.backlog and bell[0].startswith(self.backlog))]
+        under_way = [actor.job for actor in self.crew.actors if actor.job is not None]
+        is_all_else_done = not self.jobs and not prompt and all(job.name.startswith(self.backlog) for job in under_way)
+        return bells if is_all_else_done else prompt
 
     def _surprise(self) -> Job:
         """Rather about somebody to whom something is being sent than about anybody."""

@@ -18,7 +18,7 @@ from django.test import override_settings
 from contacts import clock, consent, doorbell, events, transactions
 from contacts.consent import Consent
 from contacts.models import Contact
-from delivery import suppression
+from delivery import addresses, suppression
 from delivery import sweep as post_office
 from delivery.authoring import templates
 from delivery.models import WebhookDelivery
@@ -63,15 +63,23 @@ class Acknowledged:
 def perform(play: Play) -> None:
     dice = play.dice
     play.sweeps = (sweep.ring_where_work_waits, post_office.ring_where_work_waits)
-    cap = dice.choice([1, 2])
+    # Either many leave, or mails from both lanes to the same person wait together: of who leaves no cap is asked.
+    is_line = dice.random() < 0.5
+    cap = 1 if is_line else dice.choice([1, 2])
     with override_settings(FREQUENCY_CAP_PER_DAY=cap, EMAIL_PROVIDER="sandbox"):
         people = _arrive()
+        # Two who write down the same new address wait for each other there, and no longer at the contact.
+        known = {address for _, address in people if dice.random() < (0.9 if is_line else 0.5)}
+        with transaction.atomic():
+            addresses.rows(channel="email", given=known, now=clock.now())
         documents = [_definition(play, number) for number in range(2)]
         _furnish(documents)
         play.stage.bells.clear()
         acknowledged = Acknowledged()
         play.pauses = dice.choice([1, 3, 6, 9])
-        play.surprises = [_farewell(play, acknowledged, *person) for person in people if dice.random() < 0.8]
+        play.backlog = "delivery." if is_line else ""
+        leaving = [person for person in people if dice.random() < (0.2 if is_line else 0.8)]
+        play.surprises = [_farewell(play, acknowledged, *person) for person in leaving]
         for number in range(dice.randint(1, 3)):
             at = BEGINNING + timedelta(minutes=1 + 7 * number)
             _pass_time(play, at)

@@ -37,6 +37,7 @@ MUTANTS = {
     "withdrawals_are_not_drained": ("post", 40),
     "no_lease_check": ("post", 30),
     "gate_reads_before_it_locks": ("post", 60),
+    "cap_is_counted_before_the_lock": ("post", 60),
     "blind_resend": ("post", 20),
 }
 

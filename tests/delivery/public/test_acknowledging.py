@@ -76,7 +76,7 @@ def test_an_undoing_and_a_report_of_its_message_wait_for_each_other_in_one_order
     path = f"/u/{unsubscribing.token_of(str(message.public_id))}"
     Client().post(path)
     with transaction.atomic():
-        feedback._lock_messages({str(message.public_id)})
+        feedback._lock_messages({str(message.public_id)}, bounced=set())
         answer = beside(Client().post, path, {"undo": "1"})
         wait_until(somebody_waits_for_a_lock)
         addresses.lock([address_id])
