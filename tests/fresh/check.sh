@@ -1,6 +1,6 @@
 #!/bin/sh
-# The two commands of the README on a machine that knows nothing: a clone of HEAD, an empty environment, no home. Once as an
-# account that may do nothing, with the Python that is found first, and once as whoever calls, with the newest one.
+# The two commands of the README on a machine that knows nothing: a clone of HEAD, an empty environment, no home. Once
+# as an account that may do nothing, with the Python that is found first, and once as whoever calls, with the newest one.
 #
 #     tests/fresh/check.sh            exit code 0: both went through. Needs the package index, and some minutes of one
 #                                     processor; whatever it made is gone afterwards.
@@ -26,17 +26,34 @@ newest() {
     command -v python3
 }
 
+# What is committed; all that is here where nobody knows what was.
+copy() {
+    if git rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
+        git clone --quiet --no-hardlinks . "$1"
+    else
+        mkdir "$1"
+        tar --exclude=./.venv --exclude=./var --exclude='*/node_modules' -cf - . | tar -xf - -C "$1"
+    fi
+}
+
+# How this machine reaches the package index, where its environment says it: one word for each variable.
+way_out() {
+    names='PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT)|SSL_CERT_FILE|(https?|no|HTTPS?|NO)_(proxy|PROXY)'
+    env | grep -E "^($names)=[^ ]+\$" || true
+}
+
 # fresh NAME PYTHON COMMAND…: COMMAND runs what follows it as the account it is for.
 fresh() {
     name=$1 python=$2
     shift 2
     printf '\n== fresh machine: %s, %s\n' "$name" "${python:-the first Python that is found}"
-    git clone --quiet --no-hardlinks . "$work/$name"
+    copy "$work/$name"
     [ "$name" = whoever ] || chown -R $NOBODY:$NOBODY "$work/$name"
     for command in "bin/up --demo --exit" "bin/test $TRIED"; do
         began=$(date +%s)
-        # shellcheck disable=SC2086  (the words of the command are meant to part)
-        (cd "$work/$name" && "$@" env -i PATH=/usr/local/bin:/usr/bin:/bin ${python:+"PYTHON=$python"} $command) ||
+        # shellcheck disable=SC2046,SC2086  (the words of the command, and of the way out, are meant to part)
+        (cd "$work/$name" &&
+            "$@" env -i $(way_out) PATH=/usr/local/bin:/usr/bin:/bin ${python:+"PYTHON=$python"} $command) ||
             { echo "== fresh machine: $command failed as $name"; exit 1; }
         echo "== $command: $(($(date +%s) - began)) s"
     done
