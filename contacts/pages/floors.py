@@ -1,6 +1,6 @@
 """What the floors above contribute to the pages of the floors below: they register here, nobody imports upwards.
 
-A name: what an id of an upper floor is called, and where its page is (`workflow`, `enrolment`).
+A name: what an id of an upper floor is called, and where its page is (`workflow`, `enrolment`); a slug: whose it is.
 A stage: the lifecycle stage of contacts, for the list. A panel: a card on the contact's page. An action: a page on
 which something is done with a contact, in the menu of the contact's page; other rooms of this floor add theirs, too. A
 sample: where an empty list leads (`gallery`: sample journeys)."""
@@ -79,7 +79,10 @@ class Sample:
 Namer = Callable[[Collection[int]], Mapping[int, Name]]
 Stages = Callable[[Collection[int]], Mapping[int, str]]
 
+Owner = Callable[[str], int | None]
+
 _namers: dict[str, Namer] = {}
+_owners: dict[str, Owner] = {}
 _panels: dict[str, Panel] = {}
 _stages: dict[str, Stages] = {}
 _actions: dict[str, Action] = {}
@@ -95,6 +98,16 @@ def names(kind: str, ids: Collection[int | None]) -> Mapping[int, Name]:
     wanted = {id for id in ids if id is not None}
     namer = _namers.get(kind)
     return namer(wanted) if namer and wanted else {}
+
+
+def register_slugs(kind: str, owner: Owner) -> None:
+    _owners[kind] = owner
+
+
+def by_slug(kind: str, slug: str) -> int | None:
+    """The id of what is called so; None: nothing is."""
+    owner = _owners.get(kind)
+    return owner(slug) if owner else None
 
 
 def register_panel(panel: Panel) -> None:

@@ -10,7 +10,9 @@ from contacts import access, clock, identity
 from contacts.identity import Identifiers
 from delivery.models import Suppression
 from delivery.rates import stopping
+from tests import journeys
 from tests.delivery import making
+from workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -44,9 +46,12 @@ def test_a_message_is_shown_with_what_became_of_it():
 def test_messages_are_narrowed_by_what_one_would_expect():
     who = identity.resolve([Identifiers(external_id="x1", email="ada@example.com")], source="api", now=clock.now())
     (ada,) = who.contact_ids
-    first = making.message(ada, version_id=making.template("other"))
-    second = making.message(ada)  # the cap holds it back
-    third = making.message(lane="bulk")
+    journeys.template("welcome")
+    journeys.publish(journeys.definition({"mail": journeys.step("send_email", template="welcome")}))
+    journey = Workflow.objects.get().pk
+    first = making.message(ada, version_id=making.template("other"), workflow_id=journey)
+    second = making.message(ada, workflow_id=journey)  # the cap holds it back
+    third = making.message(lane="bulk", workflow_id=journey)
     making.deliver()
     ids = {str(message.public_id): name for name, message in (("1", first), ("2", second), ("3", third))}
 

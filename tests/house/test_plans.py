@@ -18,6 +18,7 @@ from analytics.counting import counters
 from contacts import clock
 from contacts.models import Contact
 from delivery import gate, suppression
+from delivery.models import TemplateVersion
 from scoring.crossings import comparing
 from scoring.rulesets import versions
 from tests import journeys
@@ -220,3 +221,36 @@ def test_a_page_of_a_group_reads_contacts_for_this_page_alone_whoever_is_in_it_a
         assert rows_read(sent, {"contacts"}) <= 250
         if kind == "tag":
             assert rows_read(sent, {"contact_tags"}) <= 250
+
+
+@pytest.fixture
+def oldest_messages():
+    """20,000 messages of one journey, of which the first ten are another journey's, with a template of their own."""
+    for name in ("first", "later"):
+        journeys.template(name)
+        journeys.publish(definition({"mail": step("send_email", template=name)}, slug=name))
+    ids = {workflow.slug: workflow.pk for workflow in Workflow.objects.all()}
+    versions_of = dict(TemplateVersion.objects.values_list("template__slug", "pk"))
+    with connection.cursor() as cursor:
+        for name, count in (("first", 10), ("later", 20_000)):
+            cursor.execute(MESSAGES, {"template": versions_of[name], "workflow": ids[name], "name": name, "n": count})
+        cursor.execute("ANALYZE")
+
+
+MESSAGES = """
+INSERT INTO messages (contact_id, channel, template_version_id, message_class, lane, idempotency_key, workflow_id, step,
+                      context, created_at)
+SELECT n, 'email', %(template)s, 'marketing', 'urgent', %(name)s || n, %(workflow)s, 'mail',
+       jsonb_build_object('about', jsonb_build_object('workflow', %(name)s::text)), now()
+  FROM generate_series(1, %(n)s) n
+"""
+
+
+@pytest.mark.parametrize(("asked", "size"), [("first", 10), ("later", 50), ("nosuch", 0)])
+@pytest.mark.parametrize("kind", ["workflow", "template"])
+def test_a_page_of_a_journeys_messages_reads_those_alone_however_old_they_are(oldest_messages, kind, asked, size):
+    with statements() as sent:
+        page = Api(make_key("delivery:read")).get("/api/v1/messages/", **{kind: asked, "limit": 50}).json()
+    assert len(page["results"]) == size
+    assert {each["workflow"] for each in page["results"]} <= {asked}
+    assert rows_read(sent, {"messages"}) <= 250

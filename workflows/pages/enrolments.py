@@ -228,6 +228,10 @@ def workflow_names(ids: Collection[int]) -> Mapping[int, Name]:
     return {pk: Name(name, reverse("admin:workflows_workflow_change", args=[pk])) for pk, name in rows}
 
 
+def workflow_by_slug(slug: str) -> int | None:
+    return Workflow.objects.filter(slug=slug).values_list("pk", flat=True).first()
+
+
 def enrolment_names(ids: Collection[int]) -> Mapping[int, Name]:
     rows = Enrolment.objects.filter(pk__in=ids).values_list("pk", "entered_at")
     return {
@@ -237,4 +241,5 @@ def enrolment_names(ids: Collection[int]) -> Mapping[int, Name]:
 
 
 floors.register_names("workflow", workflow_names)
+floors.register_slugs("workflow", workflow_by_slug)
 floors.register_names("enrolment", enrolment_names)
