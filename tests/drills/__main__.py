@@ -1,11 +1,13 @@
-"""`bin/drill [name… | all] [--smoke] [--seed N] [--broker B]`: perform drills, print their tables, write
+"""`bin/drill [name… | all] [--smoke [--at-once N]] [--seed N] [--broker B]`: perform drills, print their tables, write
 var/drill/<name>.json; what ran at full size is kept in docs/proof/."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 from config.state import AlreadyRunning, State
 from tests.drills.capped_flood import CappedFlood
@@ -15,7 +17,7 @@ from tests.drills.nothing_after_unsubscribe import NothingAfterUnsubscribe
 from tests.drills.nothing_lost.drill import NothingLost
 from tests.drills.post_office import PostOffice
 from tests.drills.random_journeys import RandomJourneys
-from tests.drills.rig import report, summary
+from tests.drills.rig import beside, report, summary
 from tests.drills.rig.drill import Drill, perform
 from tests.drills.rig.processes import ROOT
 from tests.drills.rig.servers import BROKERS, Servers
@@ -48,26 +50,46 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="a small form of at most 30 seconds, for CI")
     parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same faults")
     parser.add_argument("--broker", choices=BROKERS, default=BROKERS[0], help="who carries the doorbells")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="so many side by side, in their smoke form")
+    parser.add_argument(
+        "--into", type=Path, default=OUTPUT, metavar="DIR", help=argparse.SUPPRESS
+    )  # of one beside others
     arguments = parser.parse_args()
+    if arguments.at_once < 1:
+        parser.error("--at-once: expected a number from 1 on")
+    if arguments.at_once > 1 and not (arguments.smoke and arguments.broker == BROKERS[0]):
+        parser.error("--at-once: side by side are drills in their smoke form, with Redis as the broker")
+    names = list(DRILLS) if "all" in arguments.names or not arguments.names else arguments.names
     try:
-        State(OUTPUT).lock()
+        State(arguments.into).lock()
     except AlreadyRunning as error:
         print(f"Another drill is at work in this folder (pid {error.pid}).", file=sys.stderr)
         return 3
+    if arguments.at_once > 1:
+        options = ["--smoke", "--seed", str(arguments.seed)]
+        reports = beside.perform(names, at_once=arguments.at_once, options=options, output=arguments.into, say=_say)
+    else:
+        reports = _perform(names, arguments)
+    if arguments.into == OUTPUT:
+        for rows in (summary.books(reports), summary.recovery(reports), summary.mutants(reports)):
+            print(f"\n{summary.text(*rows)}")
+    return 0 if all(each["ok"] for each in reports) else 1
+
+
+def _perform(names: Sequence[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """One after the other, on one pair of servers."""
     reports = []
-    with Servers(OUTPUT / "servers", say=_say, broker=arguments.broker) as servers:
-        for name in DRILLS if "all" in arguments.names or not arguments.names else arguments.names:
-            drill = DRILLS[name]()
-            result = perform(drill, servers, OUTPUT / name, smoke=arguments.smoke, seed=arguments.seed, say=_say)
-            path = report.write(result, OUTPUT)
+    into: Path = arguments.into
+    with Servers(into / "servers", say=_say, broker=arguments.broker) as servers:
+        for name in names:
+            result = perform(DRILLS[name](), servers, into / name, smoke=arguments.smoke, seed=arguments.seed, say=_say)
+            path = report.write(result, into)
             print(f"{report.table(result)}\n{path}", flush=True)
             reports.append(result.as_dict())
             if not arguments.smoke and arguments.broker == BROKERS[0]:
                 kept.keep(kept.DRILLS, name, reports[-1])
                 page.write()
-    for rows in (summary.books(reports), summary.recovery(reports), summary.mutants(reports)):
-        print(f"\n{summary.text(*rows)}")
-    return 0 if all(each["ok"] for each in reports) else 1
+    return reports
 
 
 def _known(name: str) -> str:
