@@ -1,6 +1,7 @@
 #!/bin/sh
 # The two commands of the README on a machine that knows nothing: a clone of HEAD, an empty environment, no home. Once
-# as an account that may do nothing, with the Python that is found first, and once as whoever calls, with the newest one.
+# as an account that may do nothing, with the Python that is found first, and at the same time as whoever calls, with
+# the newest one.
 #
 #     tests/fresh/check.sh            exit code 0: both went through. Needs the package index, and some minutes of one
 #                                     processor; whatever it made is gone afterwards.
@@ -12,7 +13,7 @@ TRIED=tests/contacts/test_durations.py # a small part of the suite: what counts 
 work=$(mktemp -d)
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+trap '[ -z "${others:-}" ] || kill "$others" 2>/dev/null; exit 130' INT TERM
 
 # The newest Python of those that the pinned packages have wheels for.
 newest() {
@@ -60,9 +61,18 @@ fresh() {
     rm -rf "${work:?}/$name"
 }
 
+# Side by side, as the README says that one may.
+others=""
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null 2>&1; then
-    fresh nobody "" setpriv --reuid $NOBODY --regid $NOBODY --clear-groups
+    fresh nobody "" setpriv --reuid $NOBODY --regid $NOBODY --clear-groups >"$work/nobody.log" 2>&1 &
+    others=$!
 else
     echo "== only root can become another account: tried as $(id -un) alone"
 fi
-fresh whoever "$(newest)"
+good=0
+(fresh whoever "$(newest)") || good=1
+if [ -n "$others" ]; then
+    wait "$others" || good=1
+    cat "$work/nobody.log"
+fi
+exit $good
