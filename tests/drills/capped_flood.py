@@ -30,6 +30,8 @@ WITHIN_THE_CAP = "the cap is never exceeded"
 # Admission is held up between counting the places and taking them: two who do both at once would be seen. Workers are
 # killed there, and where the engine has moved a batch.
 CHAOS = "admission.counted=pause:0.08:0.5+kill:0.002,engine.applied=kill:0.002;seed={seed}"
+# There are few admissions in so small a flood: while one is held up, the other worker has to have time to come by.
+MUTANT_CHAOS = "admission.counted=pause:0.5:0.5;seed={seed}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class CappedFlood:
             connection.execute("VACUUM ANALYZE contacts, contact_identities")
 
     def settings(self, play: Play) -> dict[str, str]:
-        return {} if play.calm else {"CARILLON_CHAOS": CHAOS.format(seed=play.seed)}
+        chaos = MUTANT_CHAOS if play.mutant else CHAOS
+        return {} if play.calm else {"CARILLON_CHAOS": chaos.format(seed=play.seed)}
 
     def plan(self, play: Play) -> StubPlan:
         return StubPlan(seed=play.seed)
