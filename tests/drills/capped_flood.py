@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.drills.rig import checker, people
+from tests.drills.rig import checker, nemesis, people
 from tests.drills.rig.drill import Play
 from tests.drills.rig.processes import PYTHON, Program, beat, dispatcher, spawn, web, worker
 from tests.drills.rig.record import read_lines
@@ -100,10 +100,10 @@ class CappedFlood:
             mutant=play.mutant,
             seconds=0,
             findings=tuple(self._findings(scene, size, looks, timed=play.calm)),
+            faults=nemesis.at_points(crew.restarts()),
             figures={
                 **_times(scene),
                 "most who were active at once": looks.most,
-                "processes started again": crew.restarts(),
                 "came to rest": "yes" if came_to_rest else f"not within {size.patience:.0f} s",
             },
         )
