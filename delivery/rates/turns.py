@@ -50,8 +50,13 @@ def reserve(lines: Lines, count: int, *, rate: float, lane: str, now: float) -> 
             turn, own = own, own + step.own
         waits.append(max(turn - now, 0.0))
     if lane == "urgent":
-        lines.urgent = own
-        lines.bulk = other if other_was_used else lines.bulk
+        lines.urgent = _kept(own)
+        lines.bulk = _kept(other) if other_was_used else lines.bulk
     else:
-        lines.bulk = own
+        lines.bulk = _kept(own)
     return waits
+
+
+def _kept(at: float) -> float:
+    """To the microsecond, as in Redis: of two lines that are as near the same one is then taken."""
+    return round(at, 6)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
@@ -70,6 +70,7 @@ def test_after_a_silence_a_seconds_worth_goes_at_once():
 
 @examples(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(asked=ASKED, rate=RATES)
+@example(asked=[(1.0, "bulk", 2), (0.0, "urgent", 3), (0.0, "bulk", 1)], rate=5.0)  # both lines at the same instant
 def test_redis_gives_the_turns_of_the_model(asked, rate, settings):
     settings.RECIPIENT_DOMAIN_RATES = {"shop.example": rate}
     for line in ("urgent", "bulk"):
