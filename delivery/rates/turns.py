@@ -9,6 +9,7 @@ are nearer.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 BURST = 1.0  # seconds: what may go at once after a silence
@@ -58,5 +59,5 @@ def reserve(lines: Lines, count: int, *, rate: float, lane: str, now: float) -> 
 
 
 def _kept(at: float) -> float:
-    """To the microsecond, as in Redis: of two lines that are as near the same one is then taken."""
-    return round(at, 6)
+    """To the next microsecond, as in Redis: of two lines that are as near the same one is then taken."""
+    return math.ceil(at * 1_000_000) / 1_000_000

@@ -12,7 +12,9 @@ local function free(key)
   return math.max(tonumber(redis.call('GET', key) or 0), now - burst)
 end
 local function keep(key, at)
-  redis.call('SET', key, string.format('%.6f', at), 'PX', math.ceil(math.max(at - now, 0) * 1000) + 60000)
+  -- to the next microsecond: no turn is early, and the model in Python keeps the same number
+  local kept = string.format('%.6f', math.ceil(at * 1000000) / 1000000)
+  redis.call('SET', key, kept, 'PX', math.ceil(math.max(at - now, 0) * 1000) + 60000)
 end
 for domain = 1, #KEYS / 2 do
   local own_key, other_key = KEYS[2 * domain - 1], KEYS[2 * domain]
