@@ -91,6 +91,7 @@ class KafkaGroup:
             "KAFKA_OPTIONS": f"session.timeout.ms={SESSION_MS},heartbeat.interval.ms=500",
             "QUEUE_PREFETCH": str(size.batch),
             "CARILLON_CHAOS": CHAOS.format(kill=MUTANTS_KILL if play.mutant else size.kill, seed=play.seed),
+            "ENTRIES_PER_CONTACT_PER_DAY": str(size.records),  # a few hundred people, and each event lets somebody in
         }
 
     def plan(self, play: Play) -> StubPlan:
