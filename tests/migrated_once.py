@@ -26,6 +26,8 @@ def copying() -> Iterator[None]:
 
     def create(self: DatabaseCreation, *arguments: Any, **options: Any) -> str:
         with self._nodb_cursor() as cursor:
+            # whoever is second waits for all migrations, which takes longer than anything may in the product
+            cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
             cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
             name = template()
             cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [PREFIX])
