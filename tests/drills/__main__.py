@@ -51,9 +51,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same faults")
     parser.add_argument("--broker", choices=BROKERS, default=BROKERS[0], help="who carries the doorbells")
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="so many side by side, in their smoke form")
-    parser.add_argument(
-        "--into", type=Path, default=OUTPUT, metavar="DIR", help=argparse.SUPPRESS
-    )  # of one beside others
+    # of one that is beside others: where its servers, logs and figures go
+    parser.add_argument("--into", type=Path, default=OUTPUT, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.at_once < 1:
         parser.error("--at-once: expected a number from 1 on")
