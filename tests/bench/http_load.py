@@ -45,6 +45,7 @@ class Ask:
 @dataclass(frozen=True)
 class Answer:
     seconds: float
+    size: int  # of the body, in bytes
     etag: str
 
 
@@ -63,7 +64,7 @@ def ask(port: int, asks: Sequence[Ask], *, key: str, connections: int) -> list[A
             connection.request(each.method, each.path, each.body, headers)
             response = connection.getresponse()
             body = response.read()
-            answers.append(Answer(time.monotonic() - began, response.headers.get("ETag", "")))
+            answers.append(Answer(time.monotonic() - began, len(body), response.headers.get("ETag", "")))
             assert response.status == each.status and each.says in body, (each.path, response.status, body[:300])
         connection.close()
         return answers
