@@ -177,11 +177,13 @@ def _vary(api: Api, objects: Objects) -> None:
     assert answer.status_code == 200, answer.content
     post("/workflows/told/publish")
     message, version = Message.objects.earliest("pk"), TemplateVersion.objects.get(template__slug="a-text")
+    workflow = Workflow.objects.get(slug="told")
     Message.objects.create(
         contact_id=message.contact_id, channel="sms", template_version=version, message_class="marketing", lane="bulk",
-        idempotency_key="another", context={"about": {"workflow": "told"}}, step="another", created_at=clock.now(),
+        idempotency_key="another", workflow_id=workflow.pk, context={"about": {"workflow": "told"}}, step="another",
+        created_at=clock.now(),
     )  # fmt: skip
-    failed, workflow = DeadLetter.objects.filter(state="open").earliest("pk"), Workflow.objects.get(slug="told")
+    failed = DeadLetter.objects.filter(state="open").earliest("pk")
     DeadLetter.objects.create(
         enrolment_id=failed.enrolment_id, workflow_id=workflow.pk, version_id=workflow.live_version_id, step="tell",
         contact_id=failed.contact_id, seq=failed.seq + 1, error="KeyError", attempts=1, failed_at=clock.now(),
