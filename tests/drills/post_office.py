@@ -265,6 +265,7 @@ def every_doubt_ends(scene: Stage) -> Finding:
     left = dict(scene.rows("SELECT state, count(*) FROM outbox GROUP BY state ORDER BY state"))
     doubted = "SELECT DISTINCT message_id FROM contact_send_log WHERE kind = 'in_doubt'"
     doubts = scene.number(f"SELECT count(*) FROM ({doubted}) AS doubts")
+    unended = scene.number(f"SELECT count(*) FROM outbox WHERE message_id IN ({doubted})")
     ends = dict(
         scene.rows(
             f"SELECT state, count(*) FROM message_states WHERE message_id IN ({doubted}) GROUP BY state ORDER BY state"
@@ -276,8 +277,8 @@ def every_doubt_ends(scene: Stage) -> Finding:
         figures={"doubts": doubts, **ends, "left open": sum(left.values())},
         counts={
             "doubts": doubts,
-            "doubts by proof": doubts - ends.get("undetermined", 0) - sum(left.values()),
+            "doubts by proof": doubts - ends.get("undetermined", 0) - unended,
             "doubts by deadline": ends.get("undetermined", 0),
-            "doubts left": sum(left.values()),
+            "doubts left": unended,
         },
     )
