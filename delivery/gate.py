@@ -175,6 +175,23 @@ def still_allowed(doubts: Sequence[Due], *, reached: Mapping[int, int], now: dat
     ]
 
 
+def refused(claims: Sequence[Claim], *, now: datetime) -> frozenset[str]:
+    """Which of these (by `public_id`) would be refused by now, as suppressed or for want of consent. Locks nothing:
+    what is not among them may be refused a moment later."""
+    suppressions, _ = _suppressions({claim.address_id for claim in claims})
+    said = _words({(claim.due.contact_id, claim.due.topic, claim.due.channel) for claim in claims})
+    known = Known(
+        suppressions=suppressions,
+        denied={triple for triple, word in said.items() if word.is_denied},
+        channels=frozenset(claim.due.channel for claim in claims),
+    )
+    return frozenset(
+        claim.due.public_id
+        for claim in claims
+        if verdicts.refusal(_candidate(claim.due, claim.address_id, claim.person, now), known) is not None
+    )
+
+
 def _within(shares: Sequence[Share], warm_up: warming.Domain | None) -> list[Share]:
     """Marketing by itself, no more than seemed to be left today, where its domain is warmed up."""
     if warm_up is None:
@@ -249,17 +266,11 @@ def _read(
     contact_ids = sorted({each.contact_id for each in taken})
     # who waits in line waits with an address; of a contact without one in this batch nobody asks for the place in line
     reached = {each.contact_id: rows.get(_where(each)) for each in taken}
-    suppressions: dict[int, list[Standing]] = {}
-    last_suppression: dict[int, int] = {}
+    suppressions, last_suppression = _suppressions(rows.values())
     line: list[Candidate] = []
     is_capped = caps.is_capped(channel)
-    with connection.cursor() as cursor:
-        cursor.execute(_SUPPRESSIONS, [sorted(rows.values())])
-        for address_id, suppression_id, scope, reason, stands in cursor.fetchall():
-            last_suppression[address_id] = suppression_id
-            if stands:
-                suppressions.setdefault(address_id, []).append(Standing(scope, reason))
-        if is_capped:
+    if is_capped:
+        with connection.cursor() as cursor:
             cursor.execute(_WAITING, [contact_ids, now, channel, frozen.LANE])
             line = [
                 Candidate(
@@ -275,15 +286,10 @@ def _read(
                 )
                 for message, contact, of, kind, topic, priority, override, hours, zone in cursor.fetchall()
             ]
-    asked = sorted(
+    said = _words(
         {(each.contact_id, each.topic, each.channel) for each in taken}
         | {(each.contact_id, each.topic, each.channel) for each in line}
     )
-    said = consent.marketing_words(
-        [contact for contact, _, _ in asked], [topic for _, topic, _ in asked], [of for _, _, of in asked]
-    )
-    if chaos.mutant("gate_asks_for_no_consent"):
-        said = {}  # a drill may build in the belief that it was asked for when the message was queued
     return Known(
         suppressions=suppressions,
         denied={triple for triple, word in said.items() if word.is_denied},
@@ -292,6 +298,29 @@ def _read(
         waiting=line,
         last_suppression=last_suppression,
         last_consent={triple: word.record_id for triple, word in said.items() if word.record_id is not None},
+    )
+
+
+def _suppressions(address_ids: Collection[int]) -> tuple[dict[int, list[Standing]], dict[int, int]]:
+    """Those that stand, and the youngest of all, by address."""
+    standing: dict[int, list[Standing]] = {}
+    last: dict[int, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUPPRESSIONS, [sorted(address_ids)])
+        for address_id, suppression_id, scope, reason, stands in cursor.fetchall():
+            last[address_id] = suppression_id
+            if stands:
+                standing.setdefault(address_id, []).append(Standing(scope, reason))
+    return standing, last
+
+
+def _words(triples: Collection[tuple[int, str, str]]) -> dict[tuple[int, str, str], consent.Word]:
+    """What was last said about marketing, by (contact, topic, channel)."""
+    if chaos.mutant("gate_asks_for_no_consent"):
+        return {}  # a drill may build in the belief that it was asked for when the message was queued
+    asked = sorted(triples)
+    return consent.marketing_words(
+        [contact for contact, _, _ in asked], [topic for _, topic, _ in asked], [of for _, _, of in asked]
     )
 
 

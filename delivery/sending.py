@@ -27,6 +27,7 @@ from delivery import due, gate, opt_in_mail, outcomes, providers, starts
 from delivery.authoring import rendering, templates, utm
 from delivery.authoring.rendering import UnableToRender
 from delivery.authoring.templates import Wording
+from delivery.farewells import Farewells
 from delivery.gate import Claim
 from delivery.outcomes import NO_JOURNAL, Answered
 from delivery.providers import faults
@@ -134,7 +135,10 @@ def hand_over(
 ) -> list[Answered]:
     """Render and hand over, each as soon as it is written. What is late, or cannot be rendered, is not handed over.
 
-    `tell` hears of answers that come before the last one. Returns those that it did not hear of."""
+    `tell` hears of answers that come before the last one. Returns those that it did not hear of. Where it is given, who
+    says "no more" meanwhile is not written to any more, and told about (`farewells`)."""
+    farewells = Farewells(claims) if tell is not None else None
+    begun: set[str] = set()
     wordings = templates.wordings_of([claim.due.template_version_id for claim in claims])
     denied = _untracked(claims)
     unwritten: dict[str, Answer] = {}
@@ -143,6 +147,10 @@ def hand_over(
         for claim in claims:
             if time.monotonic() > start_before and not chaos.mutant("no_lease_check"):
                 return
+            awaited()
+            if claim.due.public_id in unwritten or claim.due.public_id not in open_claims:
+                continue
+            begun.add(claim.due.public_id)
             try:
                 may_be_tracked = claim.due.contact_id not in denied
                 yield write(
@@ -165,11 +173,18 @@ def hand_over(
 
     open_claims = {claim.due.public_id: claim for claim in claims}
 
-    def told(answers: Mapping[str, Answer]) -> None:
-        if tell is not None and answers:
-            tell([answered(open_claims.pop(mid), answer) for mid, answer in answers.items()])
+    def awaited() -> set[str]:
+        """Who has gone, and is not told about yet; of them, who was not begun with is not any more."""
+        gone = {mid for mid in farewells.gone() if mid in open_claims} if farewells else set()
+        unwritten.update(dict.fromkeys(gone - begun - unwritten.keys(), Answer(NOT_STARTED, "refused_meanwhile")))
+        return gone
 
-    given = Writing(letters(), told) if tell is not None else letters()
+    def told(answers: Mapping[str, Answer]) -> None:
+        known = {mid: answer for mid, answer in unwritten.items() if mid in open_claims} | dict(answers)
+        if tell is not None and known:
+            tell([answered(open_claims.pop(mid), answer) for mid, answer in known.items()])
+
+    given = Writing(letters(), told, awaited) if tell is not None else letters()
     mids = tuple(open_claims)
     answers = faults.deliver(provider, given, mids=mids, start_before=start_before) | unwritten
     return [answered(claim, answers.get(mid, late)) for mid, claim in open_claims.items()]

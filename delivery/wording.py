@@ -56,6 +56,7 @@ REASONS: Mapping[str, str] = {
     "contact_merged": "the contact was merged into another",
     "retries_exhausted": "every attempt failed",
     "lease_over": "its time to start had passed",
+    "refused_meanwhile": "they had said no more meanwhile",
     "no_journal": "its start could not be noted",
     "rate_limited": "it was too much for the provider",
     "over_quota": "the account's quota was used up",

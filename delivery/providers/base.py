@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -64,10 +65,17 @@ class Answer:
 
 class Writing(Iterator[Letter]):
     """Letters that are still being written, and an ear: `tell` may be called, by whoever iterates and as often as it
-    likes, with answers that came before all of them were there. Those need not be given again at the end."""
+    likes, with answers that came before all of them were there. Those need not be given again at the end. `awaited`:
+    the `mid`s that somebody waits to see the end of; with an answer to one of them one does not wait for the others,
+    and those among them that were never asked for have ended."""
 
-    def __init__(self, letters: Iterator[Letter], tell: Callable[[Mapping[str, Answer]], None]) -> None:
-        self._letters, self.tell = letters, tell
+    def __init__(
+        self,
+        letters: Iterator[Letter],
+        tell: Callable[[Mapping[str, Answer]], None],
+        awaited: Callable[[], AbstractSet[str]] = frozenset,
+    ) -> None:
+        self._letters, self.tell, self.awaited = letters, tell, awaited
 
     def __next__(self) -> Letter:
         return next(self._letters)

@@ -3,6 +3,7 @@ the requests, and what comes back gets its meaning from the provider's own table
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from delivery.providers.base import ACCEPTED, IN_DOUBT, NOT_STARTED, REJECTED, R
 from delivery.transport import Call, NoReply, NotStarted, Reply
 
 FIRST_LOOK = 0.05  # seconds after the last letter was written: what was answered until then is told at once
+STEP = 0.04  # seconds between two looks for somebody who waits
 Meaning = tuple[str, str]  # what an answer means (providers.base), and the reason that is shown
 
 # What a status means where a provider says nothing else of it. A 500 is no refusal: nobody knows how far it came.
@@ -68,22 +70,42 @@ def hand_over(given: Iterable[Letter], write: Callable[[Letter], Request], *, st
             answers[letter.mid] = Answer(REJECTED, "invalid_message", said=type(error).__name__)
         else:
             waiting[letter.mid] = transport.start(send(request, start_before, mid=letter.mid))
+        _tell_whoever_waits(waiting, given)
     return answers | _as_they_come(waiting, given)
 
 
 def _as_they_come(waiting: Mapping[str, Future[Answer]], given: Iterable[Letter]) -> dict[str, Answer]:
-    """All answers that nobody was told of early. Each look waits twice as long as the one before, so there are few."""
+    """All answers that nobody was told of early. Each look waits twice as long as the one before, so there are few;
+    between them are looks for whoever waits."""
     left = dict(waiting)
     pause = FIRST_LOOK
+    until = time.monotonic() + pause
     while left and isinstance(given, Writing):
-        done, _ = wait(left.values(), timeout=pause)
+        done, _ = wait(left.values(), timeout=min(STEP, max(until - time.monotonic(), 0.0)))
         if len(done) == len(left):
             break
-        came = {mid: answer.result() for mid, answer in left.items() if answer in done}
-        given.tell(came)
-        left = {mid: answer for mid, answer in left.items() if mid not in came}
-        pause *= 2
+        if time.monotonic() >= until:
+            _tell(left, given)
+            pause *= 2
+            until = time.monotonic() + pause
+        else:
+            _tell_whoever_waits(left, given)
     return {mid: answer.result() for mid, answer in left.items()}
+
+
+def _tell_whoever_waits(waiting: dict[str, Future[Answer]], given: Iterable[Letter]) -> None:
+    if not isinstance(given, Writing) or not (awaited := given.awaited()):
+        return
+    if any(mid not in waiting or waiting[mid].done() for mid in awaited):
+        _tell(waiting, given)
+
+
+def _tell(waiting: dict[str, Future[Answer]], given: Writing) -> None:
+    """Of everything that was answered, which is then no longer waited for."""
+    came = {mid: answer.result() for mid, answer in waiting.items() if answer.done()}
+    given.tell(came)
+    for mid in came:
+        del waiting[mid]
 
 
 async def send(request: Request, start_before: float, *, mid: str = "") -> Answer:

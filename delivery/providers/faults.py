@@ -43,7 +43,8 @@ def deliver(
 
     try:
         return provider.deliver(
-            Writing(noted(), tell) if isinstance(letters, Writing) else noted(), start_before=start_before
+            Writing(noted(), tell, letters.awaited) if isinstance(letters, Writing) else noted(),
+            start_before=start_before,
         )
     except Exception as error:
         if error in ours:

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from contacts import catalogue, chaos, clock, outside
 from contacts.conditions import catalogue as suggestions
-from delivery import providers, sending, starts, suppression, withdrawals
+from delivery import farewells, providers, sending, starts, suppression, withdrawals
 from delivery.providers import faults
 from tests.conftest import FIRST_CONTACT
 from tests.simulation import memory
@@ -111,7 +111,7 @@ def open_stage() -> Iterator[Stage]:
         stage = Stage(crew, time, esp, outside._closed[-1], keeper, schema)
         patches = stack.enter_context(pytest.MonkeyPatch.context())
         module = Module(time, crew.sleep)
-        for room in (sending, suppression, withdrawals, serializable, faults, suggestions):
+        for room in (sending, farewells, suppression, withdrawals, serializable, faults, suggestions):
             patches.setattr(room, "time", module)
         for name in ("contacts.transactions.time", "contacts.clock.time"):
             patches.setattr(name, module)
