@@ -1,5 +1,6 @@
 """I5, I19: half a million people are triggered within a minute into a workflow in which five hundred may be active at
-once. Nobody is lost, the cap is never exceeded, and whoever signs up meanwhile is welcomed at once."""
+once, and 200,000 while workers are killed. Nobody is lost, the cap is never exceeded, and whoever signs up meanwhile is
+welcomed at once."""
 
 from __future__ import annotations
 
@@ -46,6 +47,7 @@ class Size:
 
 
 FULL = Size(people=500_000, per_request=1000, seconds=60, patience=1200)
+KILLED = Size(people=200_000, per_request=1000, seconds=24, patience=600)  # what kills may do shows earlier
 SMOKE = Size(people=5_000, per_request=250, seconds=4, patience=40)
 MUTANT = Size(people=4_000, per_request=250, seconds=2, patience=10)
 CLIENTS = 4
@@ -84,7 +86,7 @@ class CappedFlood:
         return StubPlan(seed=play.seed)
 
     def play(self, scene: Stage, play: Play) -> Run:
-        size = MUTANT if play.mutant else SMOKE if play.smoke else FULL
+        size = _size(play)
         crew = scene.start(_installation(scene.web_port))
         with _looking(scene) as looks:
             sign_ups = self._send(scene, "sign_ups", list(_sign_ups(size)), workers=1, seconds=size.seconds, seed=0)
@@ -140,6 +142,14 @@ class CappedFlood:
                 holds=p99 is not None and p99 < WELCOMED_WITHIN,
                 figures={"seconds": p99},
             )
+
+
+def _size(play: Play) -> Size:
+    if play.mutant:
+        return MUTANT
+    if play.smoke:
+        return SMOKE
+    return FULL if play.calm else KILLED
 
 
 def _installation(web_port: int) -> list[Program]:

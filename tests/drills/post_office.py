@@ -90,7 +90,7 @@ class Size:
 FULL = Size(8_000, 120, patience=300, unsubscribers=24, pause=0.5, paused=0.04, fault_every=8.0, deadline=12)
 SMOKE = Size(600, 5, patience=20, unsubscribers=12, pause=0.1, paused=0.08, fault_every=4.0, deadline=4)
 # slow enough for the lanes to keep abreast of each other: they meet at the same people
-MUTANT = Size(6_000, 60, patience=75, unsubscribers=24, pause=0.1, paused=0.0, fault_every=0, deadline=4)
+MUTANT = Size(2_400, 24, patience=36, unsubscribers=24, pause=0.1, paused=0.0, fault_every=0, deadline=4)
 MUTANT_SMOKE = replace(MUTANT, people=600, due_within=8, patience=14, unsubscribers=12)
 
 
