@@ -10,9 +10,10 @@ from django.conf import settings
 
 AXE = Path(settings.BASE_DIR) / "var" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOURS = ["color-contrast", "link-in-text-block"]  # all that another colour scheme can break
 # Frames are left out: what stands in them is a mail, which is audited where mails are made.
-_RUN = """async (standards) => {
-    const { violations } = await axe.run({ runOnly: standards, resultTypes: ['violations'], iframes: false });
+_RUN = """async ([type, values]) => {
+    const { violations } = await axe.run({ runOnly: { type, values }, resultTypes: ['violations'], iframes: false });
     return violations.map(({ id, help, nodes }) => `${id}: ${help}\\n` + nodes.map(
         ({ html, failureSummary }) => `    ${html.slice(0, 200)}\\n      ${failureSummary.replaceAll('\\n', ' ')}`
     ).slice(0, 5).join('\\n'));
@@ -32,11 +33,13 @@ def require_axe() -> None:
         pytest.skip("axe-core is not installed: tests/browser/install.sh does that (it needs npm)")
 
 
-def audit(page: Any, about: str) -> list[str]:
-    """Every violation on the page as it stands, each with up to five of its elements."""
+def audit(page: Any, about: str, *, colours_alone: bool = False) -> list[str]:
+    """Every violation on the page as it stands, each with up to five of its elements. `colours_alone`: where the same
+    page was audited in other colours."""
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    return [f"{about}: {found}" for found in page.evaluate(_RUN, STANDARDS)]
+    asked = ["rule", COLOURS] if colours_alone else ["tag", STANDARDS]
+    return [f"{about}: {found}" for found in page.evaluate(_RUN, asked)]
 
 
 def too_wide(page: Any, about: str) -> list[str]:

@@ -5,6 +5,8 @@
 #
 #     tests/fresh/check.sh            exit code 0: both went through. Needs the package index, and some minutes of one
 #                                     processor; whatever it made is gone afterwards.
+#     tests/fresh/check.sh --tested   whoever calls has just run the whole of bin/test in a clone of their own: as them,
+#                                     where no newer Python is, that command is not tried once more
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/../.."
 NOBODY=65534
@@ -27,6 +29,11 @@ newest() {
     command -v python3
 }
 
+same() {
+    said='import sys; print(sys.version_info[:2])'
+    [ "$("$1" -c "$said")" = "$("$2" -c "$said")" ]
+}
+
 # What is committed; all that is here where nobody knows what was.
 copy() {
     if git rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
@@ -43,14 +50,16 @@ way_out() {
     env | grep -E "^($names)=[^ ]+\$" || true
 }
 
-# fresh NAME PYTHON COMMAND…: COMMAND runs what follows it as the account it is for.
+# fresh NAME PYTHON SECOND COMMAND…: COMMAND runs what follows it as the account it is for; SECOND is what is tried after
+# bin/up, if anything.
 fresh() {
-    name=$1 python=$2
-    shift 2
+    name=$1 python=$2 second=$3
+    shift 3
     printf '\n== fresh machine: %s, %s\n' "$name" "${python:-the first Python that is found}"
     copy "$work/$name"
     [ "$name" = whoever ] || chown -R $NOBODY:$NOBODY "$work/$name"
-    for command in "bin/up --demo --exit" "bin/test $TRIED"; do
+    for command in "bin/up --demo --exit" "$second"; do
+        [ -n "$command" ] || continue
         began=$(date +%s)
         # shellcheck disable=SC2046,SC2086  (the words of the command, and of the way out, are meant to part)
         (cd "$work/$name" &&
@@ -61,16 +70,22 @@ fresh() {
     rm -rf "${work:?}/$name"
 }
 
+tests="bin/test $TRIED"
+newest=$(newest)
+of_whoever=$tests
+if [ "${1:-}" = --tested ] && same "$newest" "$(command -v python3)"; then
+    of_whoever=""
+fi
 # Side by side, as the README says that one may.
 others=""
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null 2>&1; then
-    fresh nobody "" setpriv --reuid $NOBODY --regid $NOBODY --clear-groups >"$work/nobody.log" 2>&1 &
+    fresh nobody "" "$tests" setpriv --reuid $NOBODY --regid $NOBODY --clear-groups >"$work/nobody.log" 2>&1 &
     others=$!
 else
     echo "== only root can become another account: tried as $(id -un) alone"
 fi
 good=0
-(fresh whoever "$(newest)") || good=1
+(fresh whoever "$newest" "$of_whoever") || good=1
 if [ -n "$others" ]; then
     wait "$others" || good=1
     cat "$work/nobody.log"

@@ -223,6 +223,8 @@ def _comes_to_rest(scene: Stage, size: Size) -> str:
 
 
 def _findings(scene: Stage, play: Play, events: Mapping[str, Event]) -> list[Finding]:
+    with scene.servers.connect(scene.database) as connection:
+        connection.execute("ANALYZE")  # tables that were empty when it was last looked at
     acks = [ack for name in (STORM, ONCE_MORE, DARK) for ack in read_lines(scene.directory / name / "acks.jsonl")]
     known = _known(smoke=play.smoke)
     findings = [

@@ -67,7 +67,7 @@ class Batch:
 
 
 def batches(amount: Amount, dice: random.Random, name: str) -> list[Batch]:
-    """Half of the events come by the API in batches, one in eight by itself, the others by Segment's address. `name`
+    """Half of the events come by the API in batches, one in fifteen by itself, the others by Segment's address. `name`
     goes before the keys."""
     together: list[list[Batch]] = [[batch] for batch in _arrivals(amount, dice, name)]
     together += _knocks(amount, dice, name)
@@ -95,7 +95,7 @@ def _knocks(amount: Amount, dice: random.Random, name: str) -> Iterator[list[Bat
 
 
 def _brought(events: list[Event], lane: str, dice: random.Random) -> list[Batch]:
-    way = dice.choices(["together", "alone", SEGMENT], [4, 1, 3])[0]
+    way = dice.choices(["together", "alone", SEGMENT], [8, 1, 6])[0]
     if way == "alone":
         return [Batch(API, lane, (event,)) for event in events]
     return [Batch(SEGMENT if way == SEGMENT else API, lane, tuple(events))]

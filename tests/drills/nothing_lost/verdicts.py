@@ -28,10 +28,11 @@ SELECT e.id, e.properties ->> 'key', e.type, e.processed, c.external_id
 """
 # by event: whether it still waits to be taken, how often it was claimed, and what it led to
 LED_TO = """
-SELECT e.id, EXISTS (SELECT FROM pending_events p WHERE p.event_id = e.id),
-       (SELECT count(*) FROM processed_triggers t WHERE t.event_id = e.id),
+SELECT e.id, waits.id IS NOT NULL, COALESCE(claims.count, 0),
        COALESCE(entered.slugs, '{}'), COALESCE(refused.reasons, '{}')
   FROM contact_events e
+  LEFT JOIN (SELECT DISTINCT p.event_id AS id FROM pending_events p) waits USING (id)
+  LEFT JOIN (SELECT t.event_id AS id, count(*) FROM processed_triggers t GROUP BY 1) claims USING (id)
   LEFT JOIN (SELECT n.entry_event_id AS id, array_agg(w.slug) AS slugs
                FROM workflow_enrolments n JOIN workflows w ON w.id = n.workflow_id GROUP BY 1) entered USING (id)
   LEFT JOIN (SELECT r.event_id AS id, array_agg(w.slug || ' ' || r.reason) AS reasons
