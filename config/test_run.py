@@ -22,12 +22,11 @@ ADDRESSES = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}
 
 def at_once(arguments: Sequence[str]) -> list[str]:
     """How many processes share the whole suite: one more than there are processors, since many tests wait for others.
-    Each has a database of its own; a file stays with one of them, in the order of their names: those with the fewest
-    tests last, as xdist would have it, would be the longest stories last. A part of the suite is run by one process."""
+    Each has a database of its own; a file stays with one of them. A part of the suite is run by one process."""
     names_a_part = any(Path(each.partition("::")[0]).exists() for each in arguments)
     if names_a_part or any(each.startswith(("-n", "--pdb")) for each in arguments):
         return []
-    return ["-n", str(len(os.sched_getaffinity(0)) + 1), "--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["-n", str(len(os.sched_getaffinity(0)) + 1), "--dist", "loadfile"]
 
 
 def documented_settings() -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import IntegrityError, connection
+from django.utils.log import configure_logging
 
 from config import logs
 from tests import canaries
@@ -50,7 +51,8 @@ def test_other_lines_are_left_alone(line: str) -> None:
     assert not canaries.found_in(line)
 
 
-def test_a_line_that_a_test_logs_is_heard(_listener: canaries.Listener) -> None:
+@pytest.mark.parametrize("test", ["that sets logging up anew", "after it"])
+def test_a_line_that_a_test_logs_is_heard(_listener: canaries.Listener, test: str) -> None:
     logging.getLogger("contacts.somewhere").warning("nobody is called %s", "ada@example.com")
     try:
         raise ValueError("duplicate key: (email)=(ada@example.com)")
@@ -58,6 +60,7 @@ def test_a_line_that_a_test_logs_is_heard(_listener: canaries.Listener) -> None:
         logging.getLogger("contacts.somewhere").exception("it failed")
     assert len(_listener.said) == 2, "an exception says what no log may say, too"
     _listener.said.clear()
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
 
 
 def test_what_postgresql_and_addresses_of_requests_say_of_a_person_is_left_out(db: None) -> None:
