@@ -23,6 +23,7 @@ from contacts.pages import deletions, members
 from contacts.pages.changelists import CarillonAdmin
 from delivery.models import Template, TemplateVersion
 from tests import journeys
+from tests.filling import fill
 from workflows import publishing
 from workflows.models import DraftRevision, Rehearsal
 
@@ -71,9 +72,7 @@ def things(monkeypatch) -> dict[str, Any]:
         "contacts.Segment": Segment.objects.create(slug="many", name="Many", condition={"all": []}, state="live"),
     }
     ids = {label.split(".")[1].lower(): thing.pk for label, thing in found.items()}
-    with connection.cursor() as cursor:
-        for statement in FILL.split(";\n"):
-            cursor.execute(statement, {**ids, "rows": ROWS, "revision": draft.draft_entry_id})
+    fill(FILL, {**ids, "rows": ROWS, "revision": draft.draft_entry_id})
     return found
 
 

@@ -23,6 +23,7 @@ from django.urls import reverse
 from contacts.pages import changelists, events, live, members
 from delivery.pages import message_filters
 from tests import journeys
+from tests.filling import fill
 from tests.journeys import definition, step
 from workflows.models import Workflow
 from workflows.pages import enrolments, failures
@@ -112,10 +113,8 @@ def ada(monkeypatch) -> Client:
     }))  # fmt: skip
     workflow = Workflow.objects.get()
     values = {"rows": ROWS, "workflow": workflow.pk, "version": workflow.live_version_id, "template": template}
+    fill(FILL, values)
     with connection.cursor() as cursor:
-        for statement in FILL.split(";\n"):
-            if statement.strip():
-                cursor.execute(statement, values)
         cursor.execute("ANALYZE")
         cursor.execute("SET LOCAL enable_seqscan = off")  # as it is where reading from end to end costs something
     client = Client()

@@ -23,6 +23,7 @@ from scoring.crossings import comparing
 from scoring.rulesets import versions
 from tests import journeys
 from tests.contacts.conftest import Api, make_key
+from tests.filling import fill
 from tests.journeys import definition, step
 from workflows import sweep
 from workflows.models import Workflow
@@ -80,10 +81,8 @@ def full_tables():
         now=clock.now(),
     )
     values = {"workflow": workflow.pk, "version": workflow.live_version_id, "template": template}
+    fill(FILL, values)
     with connection.cursor() as cursor:
-        for statement in FILL.split(";\n"):
-            if statement.strip():
-                cursor.execute(statement, values)
         cursor.execute("ANALYZE")
     return journeys.contacts(50)
 
@@ -185,9 +184,7 @@ ANALYZE
 @pytest.fixture
 def members() -> None:
     """Of 20,000 contacts the first 2,000 are in one group of each kind, and every second one in another."""
-    with connection.cursor() as cursor:
-        for statement in MEMBERS.split(";\n"):
-            cursor.execute(statement)
+    fill(MEMBERS)
 
 
 def rows_read(sent: list[tuple[str, Any]], tables: set[str]) -> int:
@@ -231,9 +228,9 @@ def oldest_messages():
         journeys.publish(definition({"mail": step("send_email", template=name)}, slug=name))
     ids = {workflow.slug: workflow.pk for workflow in Workflow.objects.all()}
     versions_of = dict(TemplateVersion.objects.values_list("template__slug", "pk"))
+    for name, count in (("first", 10), ("later", 20_000)):
+        fill(MESSAGES, {"template": versions_of[name], "workflow": ids[name], "name": name, "n": count})
     with connection.cursor() as cursor:
-        for name, count in (("first", 10), ("later", 20_000)):
-            cursor.execute(MESSAGES, {"template": versions_of[name], "workflow": ids[name], "name": name, "n": count})
         cursor.execute("ANALYZE")
 
 
