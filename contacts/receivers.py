@@ -18,6 +18,7 @@ from contacts.signals import (
     contacts_erased,
     contacts_merged,
     events_recorded,
+    events_went_back,
     merges_undone,
 )
 
@@ -42,7 +43,8 @@ def check_after_merges(*, merges: Sequence[Merged], now: datetime, **_: Any) -> 
 
 
 @receiver(contacts_erased, dispatch_uid="segments ask for checks after erasures")
-def check_after_an_erasure(*, contact_ids: Sequence[int], now: datetime, **_: Any) -> None:
+@receiver(events_went_back, dispatch_uid="segments ask for checks after events that came late")
+def check_everything(*, contact_ids: Sequence[int], now: datetime, **_: Any) -> None:
     checks.mark(contact_ids, {EVERYTHING}, lane="urgent", now=now)
 
 

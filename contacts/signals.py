@@ -58,6 +58,10 @@ contacts_merged = Signal()
 # merges: tuple[Merged, ...], now: datetime. Sent inside the transaction, after rows have moved back.
 merges_undone = Signal()
 
+# contact_ids: tuple[int, ...], now: datetime. Sent inside the transaction in which events went from some of these
+# contacts to others of them, though none of them was merged or parted just now: they had come late.
+events_went_back = Signal()
+
 # contact_ids: tuple[int, ...] (a person and those who were merged into them), now: datetime.
 # Sent inside the transaction of the erasure, before rows are blanked.
 contacts_erased = Signal()

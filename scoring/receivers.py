@@ -14,6 +14,7 @@ from contacts.signals import (
     contacts_changed,
     contacts_merged,
     events_recorded,
+    events_went_back,
     merges_undone,
 )
 from scoring import merges as merging
@@ -48,3 +49,8 @@ def unite(*, merges: Sequence[Merged], now: datetime, **_: Any) -> None:
 @receiver(merges_undone, dispatch_uid="scoring parts sides and stages")
 def part(*, merges: Sequence[Merged], now: datetime, **_: Any) -> None:
     merging.part(merges, now=now)
+
+
+@receiver(events_went_back, dispatch_uid="scoring asks for checks after events that came late")
+def check_after_late_events(*, contact_ids: Sequence[int], now: datetime, **_: Any) -> None:
+    checks.after_merges(contact_ids=contact_ids, now=now)

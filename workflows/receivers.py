@@ -16,6 +16,7 @@ from contacts.signals import (
     contacts_erased,
     contacts_merged,
     events_recorded,
+    events_went_back,
     merges_undone,
 )
 from workflows import merges as merging
@@ -46,6 +47,11 @@ def look_again_after_changes(
 def look_again_after_merges(*, merges: Sequence[Merged], now: datetime, **_: Any) -> None:
     both = [contact_id for merge in merges for contact_id in (merge.survivor_id, merge.absorbed_id)]
     watch_checks.after_merges(both, now=now)
+
+
+@receiver(events_went_back, dispatch_uid="workflows look again after events that came late")
+def look_again_after_late_events(*, contact_ids: Sequence[int], now: datetime, **_: Any) -> None:
+    watch_checks.after_merges(contact_ids, now=now)
 
 
 @receiver(contacts_changed, dispatch_uid="workflows looks for dates")

@@ -88,6 +88,37 @@ def move_back(merge: Merged) -> None:
         )
 
 
+def events_astray(merges: Sequence[Merged]) -> list[tuple[int, int]]:
+    """Of merges that were undone: (contact that has them, contact whose id was given) of events that the survivors have
+    and that were recorded for the absorbed contacts, or for those who live on in them. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE family AS (
+                SELECT unnest(%(absorbed)s::bigint[]) AS id
+                UNION SELECT c.id FROM contacts c JOIN family f ON c.merged_into_id = f.id)
+            SELECT DISTINCT contact_id, recorded_contact_id FROM contact_events
+             WHERE contact_id = ANY(%(survivors)s::bigint[]) AND recorded_contact_id <> contact_id
+               AND recorded_contact_id IN (SELECT id FROM family)
+            """,
+            _params(merges),
+        )
+        return cursor.fetchall()
+
+
+def hand_on_events(moves: Collection[tuple[int, int, int]]) -> None:
+    """Events of (whom, recorded for whom) become (whose). The contacts are locked."""
+    with guarded_path(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE contact_events e SET contact_id = m.whose
+              FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS m(had, recorded, whose)
+             WHERE e.contact_id = m.had AND e.recorded_contact_id = m.recorded
+            """,
+            [list(column) for column in zip(*moves, strict=True)],
+        )
+
+
 def _ledger(merge_id: int) -> dict[str, list[list[int]]]:
     """Table -> pieces of row ids."""
     pieces: dict[str, list[list[int]]] = {}

@@ -1,5 +1,6 @@
 """Rows that came late: a transaction that had found the absorbed contact before the merge was committed may write for
-it afterwards. They follow to the survivor, and the ledger gets them too.
+it afterwards. They follow to the survivor, and the ledger gets them too. Likewise one that had found the survivor, by
+the absorbed contact's own id, before the merge was undone: its events go back to whom that id means now.
 
 Whoever meets a merged contact calls `rehome`; a sweep over the merges of the last while finds the rest."""
 
@@ -10,7 +11,8 @@ from datetime import datetime
 
 from django.db import connection
 
-from contacts import changes
+from contacts import changes, signals
+from contacts.merged import living_ids
 from contacts.merging import rows
 from contacts.merging.merge import EVERYTHING, give, hold
 from contacts.signals import Merged
@@ -35,17 +37,46 @@ def rehome(contact_ids: Collection[int], *, now: datetime) -> int:
 
 def rehome_recent(*, since: datetime, before: int = NEWEST, now: datetime) -> int | None:
     """The same for merges that were made after `since`, the newest first: BATCH of them whose ids are smaller than
-    `before`. Returns the id to go on before; None: that was the end."""
+    `before`; and, to begin with, back again where merges were undone after it. Returns the id to go on before; None:
+    that was the end."""
+    if before == NEWEST:
+        _send_back(_undone(since), now)
     merges = _standing("merged_at >= %s AND id < %s ORDER BY id DESC LIMIT %s", since, before, BATCH)
     rehome([each.absorbed_id for each in _late(merges)], now=now)
     return merges[-1].merge_id if len(merges) == BATCH else None
 
 
+def _send_back(merges: Sequence[Merged], now: datetime) -> None:
+    astray = rows.events_astray(merges) if merges else []
+    if not _moves(astray):
+        return
+    everybody = {contact_id for pair in astray for contact_id in pair}
+    everybody |= set(living_ids(everybody).values())
+    hold(everybody)
+    moves = _moves(astray)  # once more, under the locks
+    if moves:
+        rows.hand_on_events(moves)
+        signals.events_went_back.send(sender=Merged, contact_ids=tuple(sorted(everybody)), now=now)
+
+
+def _moves(astray: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """(who has them, recorded for whom, whose they are), where that is somebody else."""
+    living = living_ids({recorded for _, recorded in astray})
+    whose = [(had, recorded, living.get(recorded, had)) for had, recorded in astray]
+    return [move for move in whose if move[0] != move[2]]
+
+
 def _standing(which: str, *params: datetime | int | list[int]) -> list[Merged]:
+    return _merges(f"undone_at IS NULL AND {which}", *params)
+
+
+def _undone(since: datetime) -> list[Merged]:
+    return _merges("undone_at >= %s", since)
+
+
+def _merges(which: str, *params: datetime | int | list[int]) -> list[Merged]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id, survivor_id, absorbed_id FROM contact_merges WHERE undone_at IS NULL AND {which}", params
-        )
+        cursor.execute(f"SELECT id, survivor_id, absorbed_id FROM contact_merges WHERE {which}", params)
         return [Merged(*row) for row in cursor.fetchall()]
 
 

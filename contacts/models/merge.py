@@ -28,6 +28,7 @@ class ContactMerge(models.Model):
         indexes = [
             models.Index(fields=["survivor_id"], name="merges_of_a_survivor"),
             models.Index(fields=["-merged_at"], name="merges_newest_first"),
+            models.Index(fields=["undone_at"], condition=Q(undone_at__isnull=False), name="merges_undone"),
         ]
 
 
