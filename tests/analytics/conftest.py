@@ -39,10 +39,3 @@ def lived() -> Workflow:
 def dbt_state(tmp_path_factory) -> Path:
     """One for all builds of a session: what dbt has understood of its project it need not read again."""
     return tmp_path_factory.mktemp("warehouse")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes or not: whoever has built once builds the others, too."""
-    for item in items:
-        if item.get_closest_marker("warehouse"):
-            item.add_marker(pytest.mark.xdist_group("warehouse"))

@@ -13,7 +13,7 @@ from tests.simulation import memory
 from tests.simulation.running import WORLDS, Outcome, simulate
 from tests.simulation.stage import Stage
 
-pytestmark = [pytest.mark.simulation, pytest.mark.timeout(1800), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.django_db(transaction=True)]
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "1000"))
 PARTS = 4  # of the seeds, so that two processes have the same to do
