@@ -11,10 +11,10 @@ from django.db import connection
 def fill(statements: str, values: Mapping[str, Any] | None = None) -> None:
     """Each of these, which a semicolon at the end of a line parts, with the same values.
 
-    The plan of a foreign key's own check is kept with the connection. One that was made when its table had a page, and
-    VACUUM had just said so, reads the whole table for every row, however large it has become: that took minutes, now
-    and then. So after each statement plans are made anew. Where something takes too long all the same, PostgreSQL says
-    what, and the connection is still good for the tests after it."""
+    Plans that a connection keeps, such as a foreign key's own check, are made anew after each statement: one that was
+    made when its table had a page, and VACUUM had just said so, reads the whole table for every row, a hundred times as
+    slow at 25,000 rows. Once such a fill took more than two minutes, and nobody knows whether that was why: so locks and
+    statements have limits here, PostgreSQL says what it was, and the connection is still good for the tests after it."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '20s'; SET LOCAL statement_timeout = '60s'")
         for statement in filter(str.strip, statements.split(";\n")):

@@ -29,6 +29,7 @@ newest() {
     command -v python3
 }
 
+# Whether two interpreters are of the same version of Python.
 same() {
     said='import sys; print(sys.version_info[:2])'
     [ "$("$1" -c "$said")" = "$("$2" -c "$said")" ]
