@@ -16,6 +16,7 @@ from pathlib import Path
 
 LOG_BYTES = 20 * 1024 * 1024
 LOGS_KEPT = 3
+YIELD_SECONDS = 20.0  # for a server to notice that somebody else has its port, on a machine that is busy
 HEALTHY_SECONDS = 60.0  # whoever ran so long has earned a fresh count of failures
 
 
@@ -121,6 +122,15 @@ class Process:
         assert self.child is not None and self.child.returncode is not None
         code = self.child.returncode
         return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it is gone by then."""
+        assert self.child is not None
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def ask_to_stop(self) -> None:
         if self.alive and self.child is not None:

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from config import embedded, ports, postgres, valkey
-from config.processes import stop
+from config.processes import Process, stop
 from config.state import State
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="matters to root only")
@@ -144,6 +144,42 @@ def test_a_port_that_is_taken_in_the_last_moment_is_passed_over(start, monkeypat
         monkeypatch.setattr(postgres, "FIRST_PORT", quicker)
         _, url = start()
         assert one(url, "SELECT 1") == 1
+
+
+class Late(Process):
+    """A process that is slow to begin."""
+
+    def __init__(self, name, command, **options):
+        super().__init__(name, ["/bin/sh", "-c", 'sleep 0.5; exec "$@"', "sh", *command], **options)
+
+
+@pytest.fixture
+def another():
+    """The folder of another installation on this machine."""
+    folder = Path(tempfile.mkdtemp(prefix="carillon-test-"))
+    folder.chmod(0o755)
+    another = State(folder / "var")
+    another.lock()
+    yield another
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("kind", [postgres, valkey])
+def test_of_two_installations_that_start_at_once_each_gets_a_port(state, another, said, monkeypatch, kind):
+    """Both saw the same port free, and the quicker one answers already while the other is still to find out."""
+    quicker, url = kind.start(another, durable=False, say=said.append)
+    taken, look = int(url.split("@")[1].split(":")[1].split("/")[0]), ports.free
+    monkeypatch.setattr(ports, "free", lambda first: taken if first <= taken else look(first))
+    monkeypatch.setattr(kind, "FIRST_PORT", taken)
+    monkeypatch.setattr(kind, "Process", Late)
+    started = [quicker]
+    try:
+        slower, own = kind.start(state, durable=False, say=said.append)
+        started.append(slower)
+        assert int(own.split("@")[1].split(":")[1].split("/")[0]) > taken
+        assert said == []
+    finally:
+        stop(started)
 
 
 def test_the_callers_pg_variables_are_meant_for_another_server(state, said, monkeypatch):
