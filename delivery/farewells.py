@@ -16,7 +16,7 @@ from contacts import clock
 from delivery import gate
 from delivery.gate import Claim
 
-LOOK_EVERY = 0.04  # seconds; a look is a statement, and two more where somebody has said something
+LOOK_EVERY = 0.02  # seconds; a look is a statement, and two more where somebody has said something
 
 
 class Farewells:

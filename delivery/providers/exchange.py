@@ -4,8 +4,8 @@ the requests, and what comes back gets its meaning from the provider's own table
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -17,7 +17,7 @@ from delivery.providers.base import ACCEPTED, IN_DOUBT, NOT_STARTED, REJECTED, R
 from delivery.transport import Call, NoReply, NotStarted, Reply
 
 FIRST_LOOK = 0.05  # seconds after the last letter was written: what was answered until then is told at once
-STEP = 0.04  # seconds between two looks for somebody who waits
+STEP = 0.02  # seconds between two looks for somebody who waits
 Meaning = tuple[str, str]  # what an answer means (providers.base), and the reason that is shown
 
 # What a status means where a provider says nothing else of it. A 500 is no refusal: nobody knows how far it came.
@@ -76,13 +76,17 @@ def hand_over(given: Iterable[Letter], write: Callable[[Letter], Request], *, st
 
 def _as_they_come(waiting: Mapping[str, Future[Answer]], given: Iterable[Letter]) -> dict[str, Answer]:
     """All answers that nobody was told of early. Each look waits twice as long as the one before, so there are few;
-    between them are looks for whoever waits."""
+    between them are looks for whoever waits, whose answer is told when it comes."""
     left = dict(waiting)
     pause = FIRST_LOOK
     until = time.monotonic() + pause
     while left and isinstance(given, Writing):
-        done, _ = wait(left.values(), timeout=min(STEP, max(until - time.monotonic(), 0.0)))
-        if len(done) == len(left):
+        seconds = min(STEP, max(until - time.monotonic(), 0.0))
+        if awaited := given.awaited() & left.keys():
+            wait([left[mid] for mid in awaited], timeout=seconds, return_when=FIRST_COMPLETED)
+        else:
+            wait(left.values(), timeout=seconds)
+        if all(answer.done() for answer in left.values()):
             break
         if time.monotonic() >= until:
             _tell(left, given)
@@ -96,13 +100,15 @@ def _as_they_come(waiting: Mapping[str, Future[Answer]], given: Iterable[Letter]
 def _tell_whoever_waits(waiting: dict[str, Future[Answer]], given: Iterable[Letter]) -> None:
     if not isinstance(given, Writing) or not (awaited := given.awaited()):
         return
-    if any(mid not in waiting or waiting[mid].done() for mid in awaited):
-        _tell(waiting, given)
+    ended = [mid for mid in awaited if mid not in waiting or waiting[mid].done()]
+    if ended:
+        _tell(waiting, given, of=ended)  # the others would make it longer: nobody waits for them
 
 
-def _tell(waiting: dict[str, Future[Answer]], given: Writing) -> None:
-    """Of everything that was answered, which is then no longer waited for."""
-    came = {mid: answer.result() for mid, answer in waiting.items() if answer.done()}
+def _tell(waiting: dict[str, Future[Answer]], given: Writing, of: Collection[str] | None = None) -> None:
+    """Of everything that was answered (`of`: of these alone), which is then no longer waited for."""
+    asked = waiting.keys() if of is None else waiting.keys() & of
+    came = {mid: waiting[mid].result() for mid in asked if waiting[mid].done()}
     given.tell(came)
     for mid in came:
         del waiting[mid]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -108,6 +109,26 @@ def test_a_look_is_made_when_it_is_time(monkeypatch):
     provider = Slowly(lambda count: unsubscribe(claims[1]) if count == 1 else None)
     hand_over(provider, claims)
     assert len(provider.taken) == 3, "a look that is not due is not made: else each letter would cost one"
+
+
+def test_an_answer_that_is_awaited_is_told_when_it_comes_and_alone(monkeypatch):
+    """Not at the next look, and without those for whom nobody waits: they would make it longer."""
+    monkeypatch.setattr(exchange, "STEP", 3600.0)
+    monkeypatch.setattr(exchange, "FIRST_LOOK", 3600.0)
+    waiting: dict[str, Future] = {mid: Future() for mid in ("answered", "awaited", "late")}
+    waiting["answered"].set_result(Answer(ACCEPTED, code=1))
+    told: list[dict[str, Answer]] = []
+
+    def tell(answers):
+        told.append(dict(answers))
+        waiting["late"].set_result(Answer(ACCEPTED, code=3))
+
+    given = Writing(iter(()), tell, lambda: {"awaited"} - {mid for each in told for mid in each})
+    answer = threading.Timer(0.05, waiting["awaited"].set_result, [Answer(ACCEPTED, code=2)])
+    answer.start()
+    rest = exchange._as_they_come(waiting, given)
+    assert told == [{"awaited": Answer(ACCEPTED, code=2)}]
+    assert rest == {"answered": Answer(ACCEPTED, code=1), "late": Answer(ACCEPTED, code=3)}
 
 
 def test_an_unsubscribe_in_a_batch_is_acknowledged_while_the_others_are_still_waited_for(beside, settings):

@@ -5,6 +5,7 @@ acknowledgement is quick. Who had refused before gets nothing at all."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from tests.drills.rig.bells import TooManyBells
 from tests.drills.rig.checker import percentile
 from tests.drills.rig.drill import Play
 from tests.drills.rig.nemesis import Nemesis, by_kind
-from tests.drills.rig.processes import PYTHON, spawn, whole_installation
+from tests.drills.rig.processes import PYTHON, answers, spawn, whole_installation
 from tests.drills.rig.record import Request, read_lines
 from tests.drills.rig.report import Finding, Run, first
 from tests.drills.rig.servers import Servers
@@ -41,6 +42,7 @@ SELECT count(*) FROM contact_send_log l WHERE kind = 'suppressed' AND NOT EXISTS
 FAULTS = {"sender": 4.0, "web_child": 1.0, "web": 0.3, "terminate_backends": 1.0, "flush_redis": 0.5}
 LEASE_SECONDS = 2.0
 CALM_RATE = 300  # mails a second: how quick an acknowledgement is on a machine that is not at its end
+FIRST_LOOKS = 40  # shared by two processes as they come
 # Pauses between claim and write, longer than the lease and shorter, and before the gate's locks. Each mutant gets more
 # of the one that brings it out.
 CHAOS = {
@@ -120,6 +122,8 @@ class NothingAfterUnsubscribe:
             progress=scene.progress,
         )
         bells = TooManyBells(scene.servers, [("delivery.deliver", "delivery_urgent")], times=2, every=0.5)
+        if play.calm:
+            _come_to_rest(scene)
         leaving = self._start_unsubscribers(scene, size, play)
         bells.start()
         if not play.calm:
@@ -180,6 +184,14 @@ def _size(play: Play) -> Size:
     if play.mutant == "gate_asks_for_no_consent":
         return SHORT
     return SMOKE if play.smoke or play.mutant else FULL
+
+
+def _come_to_rest(scene: Stage) -> None:
+    """What was just furnished is on the disk, and each web process has shown a page: the promise is about a machine on
+    which nothing else happens, not about one that starts."""
+    os.sync()
+    for _ in range(FIRST_LOOKS):
+        answers(f"{scene.base_url}/u/nobody")
 
 
 def _is_sent(scene: Stage) -> bool:

@@ -31,8 +31,11 @@ SELECT m.public_id::text, c.email, c.public_id::text
   FROM outbox o JOIN messages m ON m.id = o.message_id JOIN contacts c ON c.id = o.contact_id
  WHERE o.state = 'sending' AND o.lease_until > now() ORDER BY random() LIMIT 50
 """
+# by the index of what is due: to sort the whole queue ten times a second would take half a processor from the product
 _HEAD = """
-WITH head AS (SELECT message_id FROM outbox WHERE state = 'queued' ORDER BY priority DESC, message_id LIMIT 400),
+WITH head AS (SELECT message_id FROM outbox
+               WHERE state = 'queued' AND lane = 'urgent' AND channel = 'email' AND message_class = 'marketing'
+               ORDER BY priority, due_at, message_id LIMIT 400),
      free AS (SELECT message_id FROM outbox WHERE message_id IN (SELECT message_id FROM head) FOR UPDATE SKIP LOCKED)
 SELECT m.public_id::text, c.email, c.public_id::text
   FROM head JOIN messages m ON m.id = head.message_id JOIN contacts c ON c.id = m.contact_id
