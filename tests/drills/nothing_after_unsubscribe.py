@@ -43,6 +43,7 @@ FAULTS = {"sender": 4.0, "web_child": 1.0, "web": 0.3, "terminate_backends": 1.0
 LEASE_SECONDS = 2.0
 CALM_RATE = 300  # mails a second: how quick an acknowledgement is on a machine that is not at its end
 FIRST_LOOKS = 40  # shared by two processes as they come
+START_SECONDS, MORE_SECONDS = 60.0, 30.0  # at most: until somebody unsubscribes, and until enough of them met a mail
 # Pauses between claim and write, longer than the lease and shorter, and before the gate's locks. Each mutant gets more
 # of the one that brings it out.
 CHAOS = {
@@ -126,9 +127,13 @@ class NothingAfterUnsubscribe:
             _come_to_rest(scene)
         leaving = self._start_unsubscribers(scene, size, play)
         bells.start()
+        # a process that starts takes longer than a small form lasts, where other drills start beside it
+        scene.wait_until(lambda: bool(_lines(scene, "looks")), START_SECONDS, every=0.1)
         if not play.calm:
             nemesis.start()
         scene.wait_until(lambda: _is_sent(scene), size.load_seconds, every=1.0)
+        if not play.mutant:
+            scene.wait_until(lambda: _is_sent(scene) or _met_enough(_lines(scene, "unsubscribes")), MORE_SECONDS)
         nemesis.stop()
         (scene.directory / "enough").touch()
         if leaving.wait(60):
@@ -138,8 +143,7 @@ class NothingAfterUnsubscribe:
         bells.stop()
         crew.stop()
         requests = checker.requests_of(scene)
-        acks = read_lines(scene.directory / "unsubscribes.jsonl")
-        looks = read_lines(scene.directory / "looks.jsonl")
+        acks, looks = _lines(scene, "unsubscribes"), _lines(scene, "looks")
         return Run(
             mutant=play.mutant,
             seconds=0,
@@ -194,6 +198,21 @@ def _come_to_rest(scene: Stage) -> None:
         answers(f"{scene.base_url}/u/nobody")
 
 
+def _lines(scene: Stage, name: str) -> list[dict[str, Any]]:
+    """What the unsubscribers have written until now."""
+    return read_lines(scene.directory / f"{name}.jsonl")
+
+
+def _met_enough(acks: Sequence[Mapping[str, Any]]) -> bool:
+    """On their way and at the gate, whatever was promised of how many they are."""
+    aims = Counter(ack["aimed_at"] for ack in acks)
+    return min(aims["in flight"], aims["at the gate"]) >= _least(acks)
+
+
+def _least(acks: Sequence[Mapping[str, Any]]) -> int:
+    return max(10, len(acks) // 20)
+
+
 def _is_sent(scene: Stage) -> bool:
     return not scene.number("SELECT EXISTS (SELECT FROM outbox WHERE state = 'queued')")
 
@@ -242,7 +261,7 @@ def aimed_well(scene: Stage, acks: Sequence[Mapping[str, Any]], *, calm: bool) -
     aims = Counter(ack["aimed_at"] for ack in acks)
     held_back = scene.number(HELD_BACK)
     ways = Counter(ack["way"] for ack in acks)
-    least = max(10, len(acks) // 20)
+    least = _least(acks)
     return Finding(
         "the unsubscribes met mails on their way, at the gate and in the queue",
         holds=aims["in flight"] >= least and held_back >= least and (calm or aims["at the gate"] >= least),
