@@ -8,6 +8,7 @@ import socket
 LOOPBACK = "127.0.0.1"
 # From 32768 on the kernel lends ports to outgoing connections: one that was free a moment ago may be somebody's now.
 BELOW = 32768
+YIELD_SECONDS = 20.0  # for a server to notice that somebody else has its port, on a machine that is busy
 
 
 class NoPort(Exception):

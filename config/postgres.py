@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg
 
 from config import ports
-from config.processes import YIELD_SECONDS, Account, Process, stop
+from config.processes import Account, Process, stop
 from config.state import State, write_private
 
 NAME = "carillon"  # the role and the database
@@ -230,7 +230,7 @@ def wait_until_it_answers(process: Process, url: str) -> bool:
             return True
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
-                if process.ends_within(YIELD_SECONDS):
+                if process.ends_within(ports.YIELD_SECONDS):
                     return False  # another server was quicker to take the port
                 raise NoPostgres(f"The cluster's password is not the one in {process.log}'s folder") from error
             time.sleep(0.03)

@@ -16,7 +16,6 @@ from pathlib import Path
 
 LOG_BYTES = 20 * 1024 * 1024
 LOGS_KEPT = 3
-YIELD_SECONDS = 20.0  # for a server to notice that somebody else has its port, on a machine that is busy
 HEALTHY_SECONDS = 60.0  # whoever ran so long has earned a fresh count of failures
 
 

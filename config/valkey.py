@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from config import ports
-from config.processes import YIELD_SECONDS, Process, stop
+from config.processes import Process, stop
 from config.state import State, write_private
 
 FIRST_PORT = 16379
@@ -82,7 +82,7 @@ def wait_until_it_answers(process: Process, port: int, password: str) -> bool:
                 client.ping()
             return process.alive
         except redis.AuthenticationError:
-            process.ends_within(YIELD_SECONDS)  # another server has taken the port; ours is about to say so
+            process.ends_within(ports.YIELD_SECONDS)  # another server has taken the port; ours is about to say so
             return False
         except redis.RedisError:  # not yet, or still reading its file
             time.sleep(0.02)

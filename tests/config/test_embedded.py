@@ -7,7 +7,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -25,6 +27,12 @@ def state(monkeypatch):
     """The folder of an installation that any account may enter, and no server named by the environment."""
     for name in ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"):
         monkeypatch.delenv(name, raising=False)
+    with installed() as state:
+        yield state
+
+
+@contextmanager
+def installed():
     folder = Path(tempfile.mkdtemp(prefix="carillon-test-"))
     folder.chmod(0o755)
     state = State(folder / "var")
@@ -153,33 +161,23 @@ class Late(Process):
         super().__init__(name, ["/bin/sh", "-c", 'sleep 0.5; exec "$@"', "sh", *command], **options)
 
 
-@pytest.fixture
-def another():
-    """The folder of another installation on this machine."""
-    folder = Path(tempfile.mkdtemp(prefix="carillon-test-"))
-    folder.chmod(0o755)
-    another = State(folder / "var")
-    another.lock()
-    yield another
-    shutil.rmtree(folder)
-
-
 @pytest.mark.parametrize("kind", [postgres, valkey])
-def test_of_two_installations_that_start_at_once_each_gets_a_port(state, another, said, monkeypatch, kind):
+def test_of_two_installations_that_start_at_once_each_gets_a_port(state, said, monkeypatch, kind):
     """Both saw the same port free, and the quicker one answers already while the other is still to find out."""
-    quicker, url = kind.start(another, durable=False, say=said.append)
-    taken, look = int(url.split("@")[1].split(":")[1].split("/")[0]), ports.free
-    monkeypatch.setattr(ports, "free", lambda first: taken if first <= taken else look(first))
-    monkeypatch.setattr(kind, "FIRST_PORT", taken)
-    monkeypatch.setattr(kind, "Process", Late)
-    started = [quicker]
-    try:
-        slower, own = kind.start(state, durable=False, say=said.append)
-        started.append(slower)
-        assert int(own.split("@")[1].split(":")[1].split("/")[0]) > taken
-        assert said == []
-    finally:
-        stop(started)
+    with installed() as another:
+        quicker, url = kind.start(another, durable=False, say=said.append)
+        started = [quicker]
+        try:
+            taken, look = urlsplit(url).port, ports.free
+            monkeypatch.setattr(ports, "free", lambda first: taken if first <= taken else look(first))
+            monkeypatch.setattr(kind, "FIRST_PORT", taken)
+            monkeypatch.setattr(kind, "Process", Late)
+            slower, own = kind.start(state, durable=False, say=said.append)
+            started.append(slower)
+            assert urlsplit(own).port > taken
+            assert said == []
+        finally:
+            stop(started)
 
 
 def test_the_callers_pg_variables_are_meant_for_another_server(state, said, monkeypatch):

@@ -204,7 +204,7 @@ def _lines(scene: Stage, name: str) -> list[dict[str, Any]]:
 
 
 def _met_enough(acks: Sequence[Mapping[str, Any]]) -> bool:
-    """On their way and at the gate, whatever was promised of how many they are."""
+    """As many as `aimed_well` asks for met a mail on its way, and as many one at the gate."""
     aims = Counter(ack["aimed_at"] for ack in acks)
     return min(aims["in flight"], aims["at the gate"]) >= _least(acks)
 
