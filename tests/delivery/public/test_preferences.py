@@ -76,7 +76,8 @@ def test_a_page_shows_what_is_chosen_the_address_masked_and_changes_nothing():
         assert page.status_code == 200 and not page.cookies
     page = browser().get(path(message))
     assert checked(page) == ALL_ON
-    assert "a•••@e•••.com" in page.content.decode() and "ada" not in page.content.decode()
+    shown = page.content.decode().replace(path(message), "")  # the link itself is letters by chance
+    assert "a•••@e•••.com" in shown and "ada" not in shown
     assert page["Referrer-Policy"] == "no-referrer" and "noindex" in page["X-Robots-Tag"]
     assert "default-src 'none'" in page["Content-Security-Policy"] and "no-store" in page["Cache-Control"]
     assert browser().put(path(message)).status_code == 405
