@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -135,3 +136,20 @@ def _empty_what_was_filled(self: TransactionTestCase) -> None:
                 cursor.execute(f"DELETE FROM {name}")
         elif filled:
             cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium, one for all tests of a process: Playwright's door for code that waits runs a loop in this thread, and
+    there can be one. From here on the ORM must not mind."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    # The shell is the same browser without its own window, tabs and bars, which nobody sees: a quarter of the work.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("there is no Chromium here (set CHROMIUM to its path)")
+    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

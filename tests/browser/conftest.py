@@ -1,4 +1,4 @@
-"""A browser, and an installation to look at. Skipped where there is no Chromium.
+"""An installation to look at, with the `browser` of tests/conftest.py. Skipped where there is no Chromium.
 
 bin/test tests/browser                  # the tests
 bin/test tests/browser --screenshots    # instead of them: a picture of every page in var/screenshots
@@ -6,18 +6,11 @@ bin/test tests/browser --screenshots    # instead of them: a picture of every pa
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's sync door runs a loop of its own in this thread
-
-# The shell is the same browser without its own window, tabs and bars, which nobody sees here: a quarter of the work.
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 SHOTS = "test_screenshots.py"
 
 
@@ -30,17 +23,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Pictures are asked for, and then nothing else is done."""
     here = collection_path.parent == Path(__file__).parent and collection_path.name.startswith("test_")
     return True if here and (collection_path.name == SHOTS) != config.getoption("screenshots") else None
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium here (set CHROMIUM to its path)")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

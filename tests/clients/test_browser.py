@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import browser  # noqa: F401  (a fixture)
 from tests.clients.conftest import CLIENTS, Way
 from tests.contacts.collect.segment import (
     Producer,
@@ -36,7 +35,7 @@ PAGE = """<!doctype html><title>A shop</title><link rel="icon" href="data:,"><sc
 
 
 @pytest.fixture
-def visit(site: Any, browser: Any) -> Iterator[Callable[..., Any]]:  # noqa: F811
+def visit(site: Any, browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a page of somebody's site that loads the client with this key and host; its console must stay clean."""
     origin, pages = site
     complaints: list[str] = []

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,21 @@ from tests.drills.timers import Timers
 from tests.drills.webhook_fold.drill import WebhookFold
 from tests.proof import kept, page
 
+# In the order in which they begin. Side by side the long ones come first, and nobody has the two that are the most work
+# (`nothing_lost` and `no_step_twice`) for company while it is seen how long an unsubscribe waits.
 DRILLS: dict[str, Callable[[], Drill]] = {
     drill.name: drill
     for drill in (
-        NothingLost,
-        NoStepTwice,
         NothingAfterUnsubscribe,
+        KafkaGroup,
+        Timers,
+        NothingLost,
         PostOffice,
-        CappedFlood,
+        NoStepTwice,
         RandomJourneys,
         ScoreCrossings,
-        Timers,
+        CappedFlood,
         WebhookFold,
-        KafkaGroup,
     )
 }
 OUTPUT = ROOT / "var" / "drill"
@@ -51,8 +54,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed plans the same faults")
     parser.add_argument("--broker", choices=BROKERS, default=BROKERS[0], help="who carries the doorbells")
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="so many side by side, in their smoke form")
-    # of one that is beside others: where its servers, logs and figures go
+    # of a place beside others (rig/beside.py): where its servers, logs and figures go, and who says what is performed
     parser.add_argument("--into", type=Path, default=OUTPUT, help=argparse.SUPPRESS)
+    parser.add_argument("--as-told", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.at_once < 1:
         parser.error("--at-once: expected a number from 1 on")
@@ -64,6 +68,9 @@ def main() -> int:
     except AlreadyRunning as error:
         print(f"Another drill is at work in this folder (pid {error.pid}).", file=sys.stderr)
         return 3
+    if arguments.as_told:
+        _perform_as_told(arguments)
+        return 0
     if arguments.at_once > 1:
         options = ["--smoke", "--seed", str(arguments.seed)]
         reports = beside.perform(names, at_once=arguments.at_once, options=options, output=arguments.into, say=_say)
@@ -77,18 +84,34 @@ def main() -> int:
 
 def _perform(names: Sequence[str], arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """One after the other, on one pair of servers."""
-    reports = []
+    with Servers(arguments.into / "servers", say=_say, broker=arguments.broker) as servers:
+        return [_perform_one(name, servers, arguments) for name in names]
+
+
+def _perform_as_told(arguments: argparse.Namespace) -> None:
+    """Those whose names come, as lines; each is said again when it is over, and what it tells goes to NAME.txt."""
+    with Servers(arguments.into / "servers", say=_say, broker=arguments.broker) as servers:
+        for line in sys.stdin:
+            name = _known(line.strip())
+            with (
+                (arguments.into / f"{name}.txt").open("w", encoding="utf-8") as told,
+                redirect_stdout(told),
+                redirect_stderr(told),
+            ):
+                _perform_one(name, servers, arguments)
+            print(name, flush=True)
+
+
+def _perform_one(name: str, servers: Servers, arguments: argparse.Namespace) -> dict[str, Any]:
     into: Path = arguments.into
-    with Servers(into / "servers", say=_say, broker=arguments.broker) as servers:
-        for name in names:
-            result = perform(DRILLS[name](), servers, into / name, smoke=arguments.smoke, seed=arguments.seed, say=_say)
-            path = report.write(result, into)
-            print(f"{report.table(result)}\n{path}", flush=True)
-            reports.append(result.as_dict())
-            if not arguments.smoke and arguments.broker == BROKERS[0]:
-                kept.keep(kept.DRILLS, name, reports[-1])
-                page.write()
-    return reports
+    result = perform(DRILLS[name](), servers, into / name, smoke=arguments.smoke, seed=arguments.seed, say=_say)
+    path = report.write(result, into)
+    print(f"{report.table(result)}\n{path}", flush=True)
+    as_dict = result.as_dict()
+    if not arguments.smoke and arguments.broker == BROKERS[0]:
+        kept.keep(kept.DRILLS, name, as_dict)
+        page.write()
+    return as_dict
 
 
 def _known(name: str) -> str:

@@ -32,7 +32,7 @@ WITHIN_THE_CAP = "the cap is never exceeded"
 # killed there, and where the engine has moved a batch.
 CHAOS = "admission.counted=pause:0.08:0.5+kill:0.002,engine.applied=kill:0.002;seed={seed}"
 # There are few admissions in so small a flood: while one is held up, the other worker has to have time to come by.
-MUTANT_CHAOS = "admission.counted=pause:0.5:0.5;seed={seed}"
+MUTANT_CHAOS = "admission.counted=pause:1:0.8;seed={seed}"
 
 
 @dataclass(frozen=True)

@@ -7,23 +7,29 @@ import pytest
 
 from tests.drills.rig import beside
 
-# Instead of a drill: says its name, waits until as many are there as were asked for, and writes its figures, unless it
-# is one that breaks off.
-DRILL = """
+# Instead of a place: each of its drills says its name, waits until as many are there as were asked for, and writes its
+# figures, unless it is one that breaks off.
+PLACE = """
 import json, pathlib, sys, time
-name, into, log = sys.argv[1], pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
-print("this is", name)
+into, log = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+for line in sys.stdin:
+    name = line.strip()
+    (into / f"{name}.txt").write_text(f"this is {name}")
+    with log.open("a") as file:
+        file.write(f"begin {name}\\n")
+    if name == "endless":
+        time.sleep(600)
+    if name == "broken":
+        sys.stderr.write("the roof came down")
+        sys.exit(4)
+    while log.read_text().count("begin") < int(sys.argv[3]):
+        time.sleep(0.01)
+    (into / f"{name}.json").write_text(json.dumps({"drill": name, "ok": True}))
+    with log.open("a") as file:
+        file.write(f"end {name}\\n")
+    print(name, flush=True)
 with log.open("a") as file:
-    file.write(f"begin {name}\\n")
-if name == "endless":
-    time.sleep(600)
-if name == "broken":
-    sys.exit(4)
-while log.read_text().count("begin") < int(sys.argv[5]):
-    time.sleep(0.01)
-(into / f"{name}.json").write_text(json.dumps({"drill": name, "ok": True}))
-with log.open("a") as file:
-    file.write(f"end {name}\\n")
+    file.write("leaves\\n")
 """
 
 
@@ -33,8 +39,8 @@ def played(tmp_path, monkeypatch):
     log, spawn, children, asked = tmp_path / "log", beside.spawn, [], []
 
     def instead(command, **options):
-        *_, name, into, folder = command[:6]
-        children.append(spawn([sys.executable, "-c", DRILL, name, into, folder, str(log), str(asked[-1])], **options))
+        into = command[command.index("--into") + 1]
+        children.append(spawn([sys.executable, "-c", PLACE, into, str(log), str(asked[-1])], **options))
         return children[-1]
 
     monkeypatch.setattr(beside, "spawn", instead)
@@ -52,7 +58,8 @@ def test_all_of_them_are_performed_and_no_more_at_once_than_was_asked_for(played
     reports = played("a", "b", "c", "d", "e", at_once=at_once)
     assert [each["drill"] for each in reports] == ["a", "b", "c", "d", "e"]
     under_way = most = 0
-    for line in played.log():
+    assert played.log()[-at_once:] == ["leaves"] * at_once, "they are let end, and have taken down what was theirs"
+    for line in played.log()[:-at_once]:
         under_way += 1 if line.startswith("begin") else -1
         most = max(most, under_way)
     assert most == at_once
@@ -64,7 +71,9 @@ def test_all_of_them_are_performed_and_no_more_at_once_than_was_asked_for(played
 def test_one_that_breaks_off_is_named_and_takes_the_others_along(played, capsys):
     with pytest.raises(RuntimeError, match="broken broke off with 4"):
         played("endless", "broken")
-    assert "this is broken" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "this is broken" in said
+    assert "the roof came down" in said
     deadline = time.monotonic() + 30
     while any(child.poll() is None for child in played.children) and time.monotonic() < deadline:
         time.sleep(0.02)

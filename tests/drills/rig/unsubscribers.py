@@ -24,6 +24,7 @@ import psycopg
 
 from tests.drills.rig.clients import until_answered
 from tests.drills.rig.record import Journal
+from tests.drills.rig.servers import OWN
 
 # claimed and committed: the request may start at any moment
 IN_FLIGHT = """
@@ -64,6 +65,27 @@ class Target:
     aimed_at: str  # in flight · at the gate · queued
 
 
+class Eye:
+    """Looks into the database over a connection that it keeps: a new one for each look, and they are hundreds a second,
+    would take more from the product than the looks do."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[tuple[str, str, str]] | None = None
+
+    def rows(self, query: str) -> list[tuple[str, str, str]]:
+        """No row while the database is being started again."""
+        try:
+            if self._connection is None:
+                self._connection = psycopg.connect(self._url, autocommit=True, application_name=OWN)
+            return self._connection.execute(query).fetchall()
+        except psycopg.OperationalError:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            return []
+
+
 class Unsubscribers:
     """`workers` at once, each resting `pause` seconds after every acknowledgement."""
 
@@ -87,7 +109,7 @@ class Unsubscribers:
         """Open the page behind a link, again and again, and change nothing."""
         from delivery.public.unsubscribing import token_of
 
-        with psycopg.connect(self._job["database_url"], autocommit=True, application_name="rig") as connection:
+        with psycopg.connect(self._job["database_url"], autocommit=True, application_name=OWN) as connection:
             (mid,) = connection.execute(ANY).fetchone() or ("",)
         url = f"{self._job['base_url']}/u/{token_of(mid)}"
 
@@ -101,8 +123,9 @@ class Unsubscribers:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _work(self) -> None:
+        eye = Eye(self._job["database_url"])
         while not self._enough.exists():
-            target = await asyncio.to_thread(self._aim)
+            target = await asyncio.to_thread(self._aim, eye)
             if target is None or target.address in self._gone:
                 await asyncio.sleep(0.02)
                 continue
@@ -110,13 +133,9 @@ class Unsubscribers:
             await self._unsubscribe(target)
             await asyncio.sleep(self._dice.uniform(0, 2 * self._job["pause"]))
 
-    def _aim(self) -> Target | None:
+    def _aim(self, eye: Eye) -> Target | None:
         aimed_at, query = self._dice.choice(AIMS)
-        try:
-            with psycopg.connect(self._job["database_url"], autocommit=True, application_name="rig") as connection:
-                rows = [row for row in connection.execute(query).fetchall() if row[1] not in self._gone]
-        except psycopg.OperationalError:
-            return None  # it is being started again
+        rows = [row for row in eye.rows(query) if row[1] not in self._gone]
         if not rows:
             return None
         mid, address, contact = self._dice.choice(rows)
