@@ -1,5 +1,5 @@
 """I5, I19: half a million people are triggered within a minute into a workflow in which five hundred may be active at
-once, and 200,000 while workers are killed. Nobody is lost, the cap is never exceeded, and whoever signs up meanwhile is
+once, and 100,000 while workers are killed. Nobody is lost, the cap is never exceeded, and whoever signs up meanwhile is
 welcomed at once."""
 
 from __future__ import annotations
@@ -37,19 +37,24 @@ MUTANT_CHAOS = "admission.counted=pause:1:0.8;seed={seed}"
 
 @dataclass(frozen=True)
 class Size:
-    """`people` are triggered within `seconds`, `per_request` at a time; `patience` is how long it may take until the
-    last of them is through."""
+    """`people` are triggered within `seconds`, `per_request` at a time, and somebody signs up every now and then for
+    `signing_up` seconds; `patience` is how long it may take until the last of them is through."""
 
     people: int
     per_request: int
     seconds: float
+    signing_up: float
     patience: float
 
+    @property
+    def sign_ups(self) -> int:
+        return round(self.signing_up * SIGN_UPS_A_SECOND)
 
-FULL = Size(people=500_000, per_request=1000, seconds=60, patience=1200)
-KILLED = Size(people=200_000, per_request=1000, seconds=24, patience=600)  # what kills may do shows earlier
-SMOKE = Size(people=5_000, per_request=250, seconds=4, patience=40)
-MUTANT = Size(people=4_000, per_request=250, seconds=2, patience=10)
+
+FULL = Size(people=500_000, per_request=1000, seconds=60, signing_up=180, patience=1200)
+KILLED = Size(people=100_000, per_request=1000, seconds=12, signing_up=60, patience=600)  # kills show what they do soon
+SMOKE = Size(people=5_000, per_request=250, seconds=4, signing_up=4, patience=40)
+MUTANT = Size(people=4_000, per_request=250, seconds=2, signing_up=2, patience=10)
 CLIENTS = 4
 
 
@@ -89,12 +94,12 @@ class CappedFlood:
         size = _size(play)
         crew = scene.start(_installation(scene.web_port))
         with _looking(scene) as looks:
-            sign_ups = self._send(scene, "sign_ups", list(_sign_ups(size)), workers=1, seconds=size.seconds, seed=0)
+            sign_ups = self._send(scene, "sign_ups", list(_sign_ups(size)), workers=1, seconds=size.signing_up, seed=0)
             flood = self._send(
                 scene, "flood", list(_flood(size)), workers=CLIENTS, seconds=size.seconds, seed=play.seed
             )
             for load in (flood, sign_ups):
-                if load.wait(size.seconds * 5 + 120):
+                if load.wait(size.signing_up * 5 + 120):
                     raise RuntimeError(f"the clients failed; see {scene.directory}")
             came_to_rest = scene.wait_until(lambda: _is_at_rest(scene, size), size.patience, every=0.5)
         crew.stop()
@@ -178,7 +183,7 @@ def _flood(size: Size) -> Iterator[dict[str, Any]]:
 
 
 def _sign_ups(size: Size) -> Iterator[dict[str, Any]]:
-    for n in range(round(size.seconds * SIGN_UPS_A_SECOND)):
+    for n in range(size.sign_ups):
         yield {"events": [{"event_id": f"new-{n}", "type": "signed_up", "contact": {"external_id": f"new-{n}"}}]}
 
 
@@ -217,7 +222,7 @@ def _is_at_rest(scene: Stage, size: Size) -> bool:
          WHERE step = '' AND facet = '' AND metric = 'completed'
         """
     )
-    return finished == size.people + round(size.seconds * SIGN_UPS_A_SECOND)
+    return finished == size.people + size.sign_ups
 
 
 def _nobody_is_lost(scene: Stage, load: str, slug: str) -> Finding:
