@@ -30,7 +30,7 @@ WELCOMED_WITHIN = 2.0  # seconds, at p99
 WITHIN_THE_CAP = "the cap is never exceeded"
 # Admission is held up between counting the places and taking them: two who do both at once would be seen. Workers are
 # killed there, and where the engine has moved a batch.
-CHAOS = "admission.counted=pause:0.08:0.5+kill:0.002,engine.applied=kill:0.002;seed={seed}"
+CHAOS = "admission.counted=pause:0.08:0.5+kill:0.01,engine.applied=kill:0.01;seed={seed}"
 # There are few admissions in so small a flood: while one is held up, the other worker has to have time to come by.
 MUTANT_CHAOS = "admission.counted=pause:1:0.8;seed={seed}"
 
@@ -45,6 +45,7 @@ class Size:
     seconds: float
     signing_up: float
     patience: float
+    least_kills: int = 0
 
     @property
     def sign_ups(self) -> int:
@@ -52,7 +53,7 @@ class Size:
 
 
 FULL = Size(people=500_000, per_request=1000, seconds=60, signing_up=180, patience=1200)
-KILLED = Size(people=100_000, per_request=1000, seconds=12, signing_up=60, patience=600)  # kills show what they do soon
+KILLED = Size(people=100_000, per_request=1000, seconds=12, signing_up=60, patience=600, least_kills=5)
 SMOKE = Size(people=5_000, per_request=250, seconds=4, signing_up=4, patience=40)
 MUTANT = Size(people=4_000, per_request=250, seconds=2, signing_up=2, patience=10)
 CLIENTS = 4
@@ -106,7 +107,10 @@ class CappedFlood:
         return Run(
             mutant=play.mutant,
             seconds=0,
-            findings=tuple(self._findings(scene, size, looks, timed=play.calm)),
+            findings=(
+                *self._findings(scene, size, looks, timed=play.calm),
+                *([_many_were_killed(size, crew.restarts())] if size.least_kills else []),
+            ),
             faults=nemesis.at_points(crew.restarts()),
             figures={
                 **_times(scene),
@@ -245,6 +249,12 @@ def _nobody_is_lost(scene: Stage, load: str, slug: str) -> Finding:
             "processed": states.get("completed", 0),
             "lost": max(0, acknowledged - sum(states.values())),
         },
+    )
+
+
+def _many_were_killed(size: Size, kills: int) -> Finding:
+    return Finding(
+        "workers were killed at the pause points", holds=kills >= size.least_kills, figures={"killed": kills}
     )
 
 

@@ -58,7 +58,8 @@ CHAOS = {
 @dataclass(frozen=True)
 class Size:
     """`mails` to each of `people`, so that who unsubscribes has one on its way and others in the queue. `paused` is the
-    share of batches that are held between claim and write; `fault_every` in seconds."""
+    share of batches that are held between claim and write; `fault_every` in seconds. Of `senders` most are paused at
+    any time."""
 
     people: int
     mails: int
@@ -66,10 +67,11 @@ class Size:
     unsubscribers: int
     paused: float
     fault_every: float
+    senders: int = 2
 
 
-FULL = Size(people=8_000, mails=10, load_seconds=180, unsubscribers=12, paused=0.04, fault_every=4.0)
-CALM = replace(FULL, load_seconds=60, unsubscribers=4)
+FULL = Size(people=8_000, mails=10, load_seconds=240, unsubscribers=12, paused=0.04, fault_every=4.0, senders=5)
+CALM = replace(FULL, load_seconds=60, unsubscribers=4, senders=2)
 SMOKE = Size(people=1_500, mails=12, load_seconds=12, unsubscribers=12, paused=0.08, fault_every=2.5)
 SHORT = replace(SMOKE, load_seconds=4)  # for what needs no luck to come out
 
@@ -112,7 +114,7 @@ class NothingAfterUnsubscribe:
 
     def play(self, scene: Stage, play: Play) -> Run:
         size = _size(play)
-        crew = scene.start(whole_installation(scene.web_port, engines=1, dispatchers=1))
+        crew = scene.start(whole_installation(scene.web_port, engines=1, senders=size.senders, dispatchers=1))
         nemesis = Nemesis(
             crew=crew,
             services=scene.servers,

@@ -74,7 +74,8 @@ CAPPED = "SELECT public_id::text FROM messages WHERE NOT override_cap"
 @dataclass(frozen=True)
 class Size:
     """Four mails to each of `people`, due within `due_within`; `patience` is for all of them, `deadline` for a doubt,
-    in seconds. `fault_every` 0: no faults but those that CHAOS plans."""
+    in seconds. `fault_every` 0: no faults but those that CHAOS plans. `senders` in each lane, and one more for the
+    urgent one."""
 
     people: int
     due_within: float
@@ -84,10 +85,13 @@ class Size:
     paused: float
     fault_every: float
     deadline: int
+    senders: int = 1
 
 
 # A sender that is killed is back after nine seconds, on two cores that do all of this: faults leave them time to work.
-FULL = Size(8_000, 120, patience=300, unsubscribers=24, pause=0.5, paused=0.04, fault_every=8.0, deadline=12)
+FULL = Size(
+    10_000, 120, patience=300, unsubscribers=10, pause=0.5, paused=0.04, fault_every=5.0, deadline=12, senders=2
+)
 SMOKE = Size(600, 5, patience=20, unsubscribers=12, pause=0.1, paused=0.08, fault_every=4.0, deadline=4)
 # slow enough for the lanes to keep abreast of each other: they meet at the same people
 MUTANT = Size(2_400, 24, patience=36, unsubscribers=24, pause=0.1, paused=0.0, fault_every=0, deadline=4)
@@ -143,7 +147,7 @@ class PostOffice:
 
     def play(self, scene: Stage, play: Play) -> Run:
         size = _size(play)
-        crew = scene.start(_installation(scene.web_port, whole=not play.mutant))
+        crew = scene.start(_installation(scene.web_port, size.senders, whole=not play.mutant))
         nemesis = Nemesis(
             crew=crew,
             services=scene.servers,
@@ -205,10 +209,11 @@ def _size(play: Play) -> Size:
     return SMOKE if play.smoke else FULL
 
 
-def _installation(web_port: int, *, whole: bool) -> list[Program]:
+def _installation(web_port: int, senders: int, *, whole: bool) -> list[Program]:
     """Who sends, and where one unsubscribes; for the product also who folds reports and ends doubts."""
-    senders = [worker("delivery_urgent", 1), worker("delivery_urgent", 2), worker("delivery_bulk")]
-    return [web(web_port), *senders, *([worker("webhooks"), worker("housekeeping"), beat()] if whole else [])]
+    lanes = ["delivery_urgent"] * (senders + 1) + ["delivery_bulk"] * senders
+    sending = [worker(lane, number) for number, lane in enumerate(lanes, start=1)]
+    return [web(web_port), *sending, *([worker("webhooks"), worker("housekeeping"), beat()] if whole else [])]
 
 
 def _findings(scene: Stage, play: Play) -> list[Finding]:

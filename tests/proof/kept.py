@@ -35,7 +35,7 @@ def commit() -> str:
     """Of the tree that runs, with a `+` behind it if code was changed since; empty where there is no git."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--", ".", ":!docs")
+        changed = _git("status", "--porcelain", "--", ".", ":!docs", ":!README.md")  # which show what was kept before
     except (OSError, subprocess.CalledProcessError):
         return ""
     return head + ("+" if changed else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def text(drills: Mapping[str, Mapping[str, Any]], benches: Mapping[str, Mapping[
     if drills:
         parts += [
             "## Drills\n",
-            "Counted over the runs of the product under faults. From “lost” on, every number has to be 0.\n",
+            "Counted over the runs of the product under faults. From “lost” on, every number has to be 0. "
+            f"All of it, with the mutants, took {_minutes(drills)} minutes.\n",
             summary.markdown(*summary.books(drills.values())) + "\n",
             "How long each kind of fault was felt:\n",
             summary.markdown(*summary.recovery(drills.values())) + "\n",
@@ -51,6 +53,11 @@ def text(drills: Mapping[str, Mapping[str, Any]], benches: Mapping[str, Mapping[
     if not drills and not benches:
         parts.append("Nothing was run at full size yet.\n")
     return "\n".join(parts)
+
+
+def _minutes(drills: Mapping[str, Mapping[str, Any]]) -> int:
+    """Of all their runs, one after the other, whenever each was performed."""
+    return math.ceil(sum(run["seconds"] for report in drills.values() for run in report["runs"]) / 60)
 
 
 def _ran(report: Mapping[str, Any]) -> str:
