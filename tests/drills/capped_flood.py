@@ -1,6 +1,6 @@
-"""I5, I19: half a million people are triggered within a minute into a workflow in which five hundred may be active at
-once, and 100,000 while workers are killed. Nobody is lost, the cap is never exceeded, and whoever signs up meanwhile is
-welcomed at once."""
+"""I5, I19: half a million people are triggered, as fast as they are taken, into a workflow in which five hundred may be
+active at once, and 100,000 while workers are killed. Nobody is lost, the cap is never exceeded, and whoever signs up
+meanwhile is welcomed at once."""
 
 from __future__ import annotations
 

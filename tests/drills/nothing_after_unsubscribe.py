@@ -70,7 +70,7 @@ class Size:
     senders: int = 2
 
 
-FULL = Size(people=8_000, mails=10, load_seconds=240, unsubscribers=12, paused=0.04, fault_every=4.0, senders=5)
+FULL = Size(people=8_000, mails=10, load_seconds=240, unsubscribers=12, paused=0.04, fault_every=2.8, senders=5)
 CALM = replace(FULL, load_seconds=60, unsubscribers=4, senders=2)
 SMOKE = Size(people=1_500, mails=12, load_seconds=12, unsubscribers=12, paused=0.08, fault_every=2.5)
 SHORT = replace(SMOKE, load_seconds=4)  # for what needs no luck to come out
