@@ -56,7 +56,7 @@ class Size:
 
 
 FULL = Size(
-    people=1_000_000, depths=(1, 1_000, 10_000, 100_000, 900_000), reads=400, pages=120, offsets=8, writes=300,
+    people=1_000_000, depths=(1, 1_000, 10_000, 100_000, 900_000), reads=1_200, pages=120, offsets=8, writes=300,
     bulks=8, rounds=3,
 )  # fmt: skip
 QUICK = Size(
