@@ -57,7 +57,7 @@ def scores(first: int, count: int, people: int) -> None:
         dice = random.Random(first)
         with connection.cursor() as cursor:
             for _ in range(0, count, SCORES):
-                ids = [dice.randint(1, people) for _ in range(SCORES)]
+                ids = dice.sample(range(1, people + 1), SCORES)
                 cursor.execute(f"SELECT sum({score.text}) FROM contacts c WHERE c.id = ANY(%s)", [*score.params, ids])
 
     transactions.run(read)

@@ -117,6 +117,12 @@ class Servers:
         with self.connect("postgres") as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def give_memory(self, megabytes: int) -> None:
+        """PostgreSQL's own cache: what it begins with is meant for a laptop. Restarts it."""
+        with self.connect("postgres") as connection:
+            connection.execute(f"ALTER SYSTEM SET shared_buffers = '{megabytes}MB'")
+        self.restart_postgres()
+
     def restart_postgres(self) -> None:
         """As a crash: every connection is cut at once, and the log of changes is replayed."""
         server = self._postgres
