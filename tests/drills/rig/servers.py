@@ -118,9 +118,9 @@ class Servers:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def give_memory(self, megabytes: int) -> None:
-        """PostgreSQL's own cache: what it begins with is meant for a laptop. Restarts it."""
-        with self.connect("postgres") as connection:
-            connection.execute(f"ALTER SYSTEM SET shared_buffers = '{megabytes}MB'")
+        """For PostgreSQL's own cache: what it begins with is meant for a laptop. Restarts it."""
+        assert self._postgres is not None
+        self._postgres.command += ["-c", f"shared_buffers={megabytes}MB"]  # the last one counts
         self.restart_postgres()
 
     def restart_postgres(self) -> None:
