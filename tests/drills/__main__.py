@@ -108,8 +108,8 @@ def _perform_one(name: str, servers: Servers, arguments: argparse.Namespace) -> 
     path = report.write(result, into)
     print(f"{report.table(result)}\n{path}", flush=True)
     as_dict = result.as_dict()
-    if not arguments.smoke and arguments.broker == BROKERS[0]:
-        kept.keep(kept.DRILLS, name, as_dict)
+    if not arguments.smoke:
+        kept.keep(kept.DRILLS, result.drill, as_dict)
         page.write()
     return as_dict
 
