@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -77,6 +78,35 @@ def test_whoever_goes_on_to_another_card_or_closes_the_panel_has_it_saved(browse
         expect(page.locator("#builder-panel")).to_be_hidden()
         expect(page.locator("#card-check .jb-hit")).to_be_focused()
         expect(page.locator("#card-check .jb-name")).to_have_text("Do they pay?")
+        assert stored(journey, "tag")["config"] == {"tag": "warm"}
+
+
+def test_nobody_writes_into_a_panel_that_is_not_whole_yet(browser, live_server, journey):
+    """What is written while the conditions are still being drawn would be taken for what was there before."""
+    with visiting(browser, live_server.url) as visitor:
+        page, held = visitor.page, list[Any]()
+        visitor.go(f"/admin/workflows/workflow/{journey.pk}/map/")
+        page.route(f"**{page.locator('#builder').get_attribute('data-conditions')}", lambda route: held.append(route))
+        page.locator("#card-check .jb-hit").click()
+        becomes(lambda: len(held), 1, page)
+        expect(page.locator('#builder-panel form[data-step="check"]')).to_have_count(0)
+        held[0].continue_()
+        form(page, "check").get_by_label("Name", exact=True).fill("Do they pay?")
+        page.keyboard.press("Escape")
+        expect(page.locator("#card-check .jb-name")).to_have_text("Do they pay?")
+        assert stored(journey, "check")["name"] == "Do they pay?"
+
+
+def test_the_card_that_somebody_went_on_to_is_the_chosen_one(browser, live_server, journey):
+    """Though the step that was left behind is saved meanwhile."""
+    with visiting(browser, live_server.url) as visitor:
+        page, panel = visitor.page, opened(visitor, journey, "tag")
+        panel.get_by_label("Tag").fill("warm")
+        page.locator("#card-check .jb-hit").click()
+        form(page, "check")
+        expect(page.locator("#card-check")).to_contain_class("jb-chosen")
+        page.keyboard.press("Escape")
+        expect(page.locator("#card-check .jb-hit")).to_be_focused()
         assert stored(journey, "tag")["config"] == {"tag": "warm"}
 
 

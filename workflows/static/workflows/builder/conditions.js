@@ -3,6 +3,16 @@ import { ConditionEditor } from "../../contacts/condition_editor.js";
 
 let catalogue = null; // a promise of what conditions may ask about, fetched once a page
 
+function ask(builder) {
+    catalogue ??= fetch(builder.dataset.conditions, { headers: { Accept: "application/json" } }).then((response) => response.json());
+    return catalogue;
+}
+
+// Before `html` is shown: conditions in it can then be mounted at once, before anybody writes.
+export async function readyFor(html, builder) {
+    if (html.includes("data-condition")) await ask(builder).catch(() => null); // whoever mounts it says so
+}
+
 export async function mountConditions(around, builder) {
     const boxes = [...around.querySelectorAll("[data-condition]")].filter((box) => !box.closest("template"));
     if (!boxes.length) return;
@@ -27,10 +37,9 @@ function prepare(box) {
 }
 
 async function mount(box, builder) {
-    catalogue ??= fetch(builder.dataset.conditions, { headers: { Accept: "application/json" } }).then((response) => response.json());
     let known;
     try {
-        known = await catalogue;
+        known = await ask(builder);
     } catch {
         catalogue = null; // JSON still works, and the next one asks again
         box.querySelector("textarea").hidden = false;

@@ -1,6 +1,6 @@
 // The panel beside the map: fetched for the chosen step, sent back as a form. What was written is never lost: whoever
 // goes on to another card, or closes the panel, has it saved first; where that cannot be done, the panel stays.
-import { mountConditions } from "./conditions.js";
+import { mountConditions, readyFor } from "./conditions.js";
 import { FILLABLE, listenToFields, showFields } from "./fields.js";
 
 export class Panel {
@@ -35,6 +35,7 @@ export class Panel {
     // `field`: the setting to go to, as a problem names it.
     async open(step, field = null) {
         if (!(await this.settle())) return;
+        if (this.stage.card(step) && this.stage.current !== step) this.stage.look(step); // the one left behind was saved
         if (!(await this.#fetch(step))) return;
         this.#focus(field);
     }
@@ -84,6 +85,7 @@ export class Panel {
             return false;
         }
         const html = await response.text();
+        await readyFor(html, this.builder); // what somebody wrote before it stands whole would be taken for what stood
         if (turn !== this.asked || (unlessChanged && this.isChanged)) return false;
         this.element.innerHTML = html;
         this.element.hidden = false;
