@@ -38,7 +38,8 @@ MUTANT_CHAOS = "admission.counted=pause:1:0.8;seed={seed}"
 @dataclass(frozen=True)
 class Size:
     """`people` are triggered within `seconds`, `per_request` at a time, and somebody signs up every now and then for
-    `signing_up` seconds; `patience` is how long it may take until the last of them is through."""
+    `signing_up` seconds; `patience` is how long it may take until the last of them is through, and at least
+    `least_kills` workers have to die meanwhile."""
 
     people: int
     per_request: int

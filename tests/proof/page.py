@@ -38,7 +38,7 @@ def text(drills: Mapping[str, Mapping[str, Any]], benches: Mapping[str, Mapping[
         parts += [
             "## Drills\n",
             "Counted over the runs of the product under faults. From “lost” on, every number has to be 0. "
-            f"All of it, with the mutants, took {_minutes(drills)} minutes.\n",
+            f"All runs on this page, the mutants' too, took {_minutes(drills)} minutes together.\n",
             summary.markdown(*summary.books(drills.values())) + "\n",
             "How long each kind of fault was felt:\n",
             summary.markdown(*summary.recovery(drills.values())) + "\n",
